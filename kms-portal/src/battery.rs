@@ -98,6 +98,10 @@ macro_rules! battery {
                 of_20_revocations_at_once_every_one_has_a_number_and_a_place_in_the_list
                 a_list_of_a_root_is_handed_out_until_a_newer_one_comes
                 what_a_restored_database_has_lost_comes_back_from_a_list_of_a_host
+                what_a_restored_database_has_lost_is_what_it_was
+                a_revocation_is_withdrawn_and_no_earlier_list_brings_it_back
+                a_host_key_is_revoked_and_withdrawn_with_its_hosts
+                a_revoked_machine_gets_no_other_place
                 a_list_that_machines_could_not_read_is_not_signed_and_a_key_as_a_whole_makes_room
                 under_another_issuing_certificate_the_list_is_signed_again;
             staff:

@@ -52,7 +52,7 @@ pub use places::{
 use postgres::PostgresServer;
 pub use revocations::{
     AllRevocations, InstalledList, KeptList, NotRevoked, RevocationSubject, RevokedEntry, RevokedKind,
-    TakenBack,
+    TakenBack, WithdrawnIds,
 };
 use sqlite::SqliteFile;
 pub use tokens::{KnownToken, NewToken, TokenLike};
@@ -273,6 +273,16 @@ impl Db {
         by: By,
     ) -> Result<Result<TakenBack, NotRevoked>, DbError> {
         self.write(revocations::TakeBack { subject, unlisted, issuer, by }).await
+    }
+
+    /// Withdraws a revocation, and signs the list without it.
+    pub async fn withdraw_revocation(
+        &self,
+        subject: RevocationSubject,
+        issuer: Arc<dyn Issue>,
+        by: By,
+    ) -> Result<Result<WithdrawnIds, NotRevoked>, DbError> {
+        self.write(revocations::Withdraw { subject, issuer, by }).await
     }
 
     /// Takes up a list that is believed: of a root, or one of an issuing key that this database has lost.

@@ -84,6 +84,7 @@ pub const CALLS: &[(&str, Right)] = &[
     ("BlockKey", Right::Administrate),
     ("UnblockKey", Right::Administrate),
     ("Revoke", Right::Administrate),
+    ("WithdrawRevocation", Right::Administrate),
     ("InstallRevocations", Right::Administrate),
     ("Reload", Right::Administrate),
     ("IssueToken", Right::Administrate),

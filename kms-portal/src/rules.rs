@@ -26,6 +26,8 @@ pub const HOST_VALIDITY: Duration = Duration::from_hours(365 * 24);
 pub struct Validity {
     /// Whether the vendor has blocked it: it was stolen or refunded.
     pub blocked: bool,
+    /// When the vendor has revoked it with all that it has activated, if so.
+    pub revoked_at: Option<Timestamp>,
     /// The first instant at which it licenses nobody any more; none where it has no end.
     pub ends_at: Option<Timestamp>,
 }
@@ -34,10 +36,13 @@ impl Validity {
     /// Whether the key may be used at this instant.
     ///
     /// # Errors
-    /// [`KeyRefusal::Blocked`] or [`KeyRefusal::Ended`].
+    /// [`KeyRefusal::Blocked`], [`KeyRefusal::Revoked`] or [`KeyRefusal::Ended`].
     pub fn check(&self, now: Timestamp) -> Result<(), KeyRefusal> {
         if self.blocked {
             return Err(KeyRefusal::Blocked);
+        }
+        if let Some(at) = self.revoked_at {
+            return Err(KeyRefusal::Revoked { at });
         }
         match self.ends_at {
             Some(ends_at) if ends_at <= now => Err(KeyRefusal::Ended { ends_at }),

@@ -45,7 +45,9 @@ fn for_staff(reason: Reason) -> Option<&'static str> {
         Reason::KeyOtherKind => {
             "hosts take host keys, and machines multiple-activation keys: `kms-portal key list` shows the kind of each"
         }
-        Reason::Revoked => "`kms-portal revocations list` shows when and why",
+        Reason::Revoked => {
+            "`kms-portal revocations list` shows when and why, and `kms-portal revocations withdraw` takes that back"
+        }
         Reason::Replayed | Reason::Malformed | Reason::SignatureBad => {
             "have the customer make a new request, and answer that; if it is refused as well, one of the programs is out of date"
         }

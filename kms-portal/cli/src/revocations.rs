@@ -8,6 +8,7 @@ use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::{Value, json};
 use shared::files;
+use shared::product_key::KeyNumber;
 use store::output::OutputFile;
 
 use super::ask::{PortalAt, ask};
@@ -35,6 +36,16 @@ pub(super) struct RevokeOrder {
 pub(super) enum RevocationsVerb {
     /// List what was revoked, the latest first, and the lists that hosts and machines get.
     List(Output),
+    /// Withdraw a revocation. Hosts and machines learn of it as they have learnt of the revocation.
+    ///
+    /// A key stays blocked: unblock it if it may activate machines and hosts again. What a root has revoked, only a root's next list
+    /// withdraws.
+    Withdraw {
+        /// Number of a key, id of a host, a host certificate or a machine, or id in the list.
+        subject: String,
+        #[command(flatten)]
+        noted: Noted,
+    },
     /// Write the lists into a file, for a host without a way to the portal: `kms-host install-revocations FILE`.
     Export {
         /// File to write.
@@ -49,7 +60,7 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
     let RevokeOrder { subject, reason, unlisted, json } = wanted;
     let (subject, reason, unlisted) = (subject.clone(), reason.clone(), *unlisted);
     let request = w::RevokeRequest { subject, reason, unlisted };
-    let w::RevokeResponse { kind, added, number } =
+    let w::RevokeResponse { kind, added, number, is_new } =
         ask(at, async |mut portal| Ok(portal.revoke(request).await?.into_inner()))?;
     if *json {
         return Ok(json_text(&json!({ "kind": kind, "added": added, "list": number })));
@@ -60,9 +71,13 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
             format!("Key {subject} is revoked and blocked"),
             "Its machines show a notice, and go on working.",
         ),
-        "host" => (
-            format!("{subject} is revoked: {added} more hosts"),
+        "host" if subject.parse::<KeyNumber>().is_ok() => (
+            format!("Key {subject} is revoked and blocked, and {added} hosts with it"),
             "They get no certificate any more. Machines accept no new lease of them, and keep those that they hold to their end.",
+        ),
+        "host" => (
+            format!("Host {subject} is revoked"),
+            "It gets no certificate any more. Machines accept no new lease of it, and keep those that they hold to their end.",
         ),
         "certificate" => (
             format!("Certificate {subject} is revoked"),
@@ -71,27 +86,46 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
         "machine" => (format!("Machine {subject} is revoked"), "It shows a notice, and goes on working."),
         _ => (format!("{subject} is revoked"), ""),
     };
-    if added == 0 {
+    if !is_new {
         return Ok(format!("{subject} has nothing that was not revoked before: list {number} stays.\n"));
     }
-    Ok(format!("{what}, in list {number}. {then}\nHosts fetch the list within a day.\n"))
+    Ok(format!(
+        "{what}, in list {number}. {then}\nHosts fetch the list within a day. If this was a mistake: kms-portal revocations withdraw \
+         {subject}\n"
+    ))
 }
 
 pub(super) fn run(at: &PortalAt, command: RevocationsVerb) -> Result<String, Failure> {
-    let output = match &command {
+    match command {
+        RevocationsVerb::List(Output { json: true }) => Ok(json_text(&kept_json(&kept(at)?))),
+        RevocationsVerb::List(_) => Ok(kept_text(kept(at)?)),
+        RevocationsVerb::Withdraw { subject, noted } => withdraw(at, subject, noted),
         RevocationsVerb::Export { file, force } => {
-            Some(OutputFile::check(file, 0o644, *force).or_exit(EX_CANTCREAT)?)
+            let output = OutputFile::check(&file, 0o644, force).or_exit(EX_CANTCREAT)?;
+            export(&kept(at)?, &output)
         }
-        RevocationsVerb::List(_) => None,
-    };
-    let kept = ask(at, async |mut portal| {
-        Ok(portal.list_revocations(w::ListRevocationsRequest {}).await?.into_inner())
-    })?;
-    match (output, command) {
-        (Some(output), _) => export(&kept, &output),
-        (None, RevocationsVerb::List(Output { json: true })) => Ok(json_text(&kept_json(&kept))),
-        (None, _) => Ok(kept_text(kept)),
     }
+}
+
+/// What was revoked.
+pub(super) fn kept(at: &PortalAt) -> Result<w::ListRevocationsResponse, Failure> {
+    ask(at, async |mut portal| Ok(portal.list_revocations(w::ListRevocationsRequest {}).await?.into_inner()))
+}
+
+fn withdraw(at: &PortalAt, subject: String, noted: Noted) -> Result<String, Failure> {
+    let request = w::WithdrawRevocationRequest { subject: subject.clone(), note: noted.note };
+    let w::WithdrawRevocationResponse { withdrawn, number } =
+        ask(at, async |mut portal| Ok(portal.withdraw_revocation(request).await?.into_inner()))?;
+    if noted.json {
+        return Ok(json_text(&json!({ "withdrawn": withdrawn, "list": number })));
+    }
+    let unblock = subject.parse::<KeyNumber>().map_or_else(
+        |_| String::new(),
+        |number| format!("The key stays blocked: kms-portal key unblock {number}\n"),
+    );
+    Ok(format!(
+        "{subject} is not revoked any more, and list {number} is without it. Hosts fetch it within a day, and machines when they ask.\n{unblock}"
+    ))
 }
 
 pub(super) fn install(at: &PortalAt, file: &Path, noted: Noted) -> Result<String, Failure> {

@@ -503,6 +503,14 @@ impl PortalService for Staff {
         revocations::revoke(self, by, request.into_inner()).await
     }
 
+    async fn withdraw_revocation(
+        &self,
+        request: Request<w::WithdrawRevocationRequest>,
+    ) -> Result<Response<w::WithdrawRevocationResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        revocations::withdraw(self, by, request.into_inner()).await
+    }
+
     async fn list_revocations(
         &self,
         _: Request<w::ListRevocationsRequest>,
@@ -627,6 +635,9 @@ fn unchanged(error: KeyUnchanged) -> Status {
         KeyUnchanged::UnknownKey => {
             Status::not_found(format!("{error}; `kms-portal key list` lists those that are"))
         }
+        KeyUnchanged::Revoked(_) => Status::failed_precondition(format!(
+            "{error}, so it gives nothing to anybody; `kms-portal revocations withdraw` takes that back"
+        )),
         error => Status::failed_precondition(error.to_string()),
     }
 }

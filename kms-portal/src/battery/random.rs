@@ -252,7 +252,8 @@ impl Books {
         let used = self.places.len() as u64;
         let last = self.last.get(&asker.machine).copied();
         let releases = self.releases(now);
-        let taken = Taken { last, own: own.first(), by_code, similar: &similar, used, releases };
+        let taken =
+            Taken { last, own: own.first(), by_code, similar: &similar, used, releases, revoked_at: None };
         let placement = match place(&asker, asked, Validity::default(), &self.granted, &taken, now) {
             Ok(placement) => placement,
             Err(refused) => return refused.to_string(),
@@ -281,7 +282,7 @@ impl Books {
     fn call(&mut self, digest: MachineDigest, now: Timestamp) -> String {
         let own = self.places.iter().find(|place| place.digest == digest).map(|place| place.id);
         let used = self.places.len() as u64;
-        let how = match place_by_code(own, Validity::default(), &self.granted, used, now) {
+        let how = match place_by_code(own, None, Validity::default(), &self.granted, used, now) {
             Ok(CodePlacement::Known(_)) => "known",
             Ok(CodePlacement::New) => {
                 self.add(digest, None, now);

@@ -11,13 +11,21 @@ use shared::ids::CertificateId;
 use shared::revocation::{ListTooLarge, RevocationList, Revocations, Revoked, SignedList};
 
 use super::world::{DAY, Host, Machine, PRODUCT, START, World, YEAR};
-use crate::db::{InstalledList, NotRevoked, RevocationSubject, RevokedKind, TakenBack};
+use crate::db::{
+    InstalledList, KeyUnchanged, NotRevoked, PlaceName, RevocationSubject, RevokedKind, TakenBack,
+    WithdrawnIds,
+};
 use crate::issue::{Issue as _, Issuer};
 use crate::rules::KeyRefusal;
+use crate::rules::granted::Quota;
 
 async fn revoke(world: &World, subject: RevocationSubject) -> Result<TakenBack, NotRevoked> {
     let by = world.by("stolen");
     world.db.revoke(subject, false, world.issuer.clone(), by).await.unwrap()
+}
+
+async fn withdraw(world: &World, subject: RevocationSubject) -> Result<WithdrawnIds, NotRevoked> {
+    world.db.withdraw_revocation(subject, world.issuer.clone(), world.by("by mistake")).await.unwrap()
 }
 
 fn id(bytes: &[u8; 16]) -> RevocationSubject {
@@ -77,9 +85,117 @@ pub async fn a_key_is_revoked_with_all_its_machines_by_one_id(world: World) {
 
     let [mut machine, _] = machines;
     assert_eq!(world.ask_anew(&key, &mut machine).await, "the key is blocked");
-    world.db.unblock_key(key.number(), world.by("by mistake")).await.unwrap().unwrap();
-    assert_eq!(world.ask_anew(&key, &mut machine).await, "it was revoked at 2027-01-15 08:00:00Z");
-    assert_eq!(world.ask(&key, &world.machine()).await, "it was revoked at 2027-01-15 08:00:00Z");
+    assert_eq!(world.key(&key).await.validity.revoked_at, Some(START));
+    // It was unblocked and raised, and gave nothing to anybody.
+    let revoked = Err(KeyUnchanged::Revoked(START));
+    assert_eq!(world.db.unblock_key(key.number(), world.by("paid")).await.unwrap(), revoked);
+    assert_eq!(world.raise(&key, Quota::Machines, 1).await.unwrap_err(), KeyUnchanged::Revoked(START));
+}
+
+pub async fn a_revocation_is_withdrawn_and_no_earlier_list_brings_it_back(mut world: World) {
+    let key = world.machine_key(3).await;
+    let [mut one, mut two] = [(); 2].map(|()| world.machine());
+    let place = world.opened(&world.confirm(&key, &one).await.unwrap().confirmation).id;
+    world.confirm(&key, &two).await.unwrap();
+    revoke(&world, id(place.as_bytes())).await.unwrap();
+    let first = revoke(&world, RevocationSubject::Key(key.number())).await.unwrap();
+    let earlier = fetched(&world).await.lists().next().unwrap().clone();
+    assert_eq!(listed(&world).await, 1, "one id for the key and its machines");
+
+    world.now = world.now + DAY;
+    let withdrawn = withdraw(&world, RevocationSubject::Key(key.number())).await.unwrap();
+    assert!((withdrawn.ids, first.number < withdrawn.number) == (1, true), "{withdrawn:?}");
+    assert_eq!(world.ask_anew(&key, &mut two).await, "the key is blocked", "staff says who may use it again");
+    world.db.unblock_key(key.number(), world.by("paid")).await.unwrap().unwrap();
+    assert_eq!(world.ask_anew(&key, &mut two).await, "own, 2 of 3");
+    assert_eq!(
+        world.ask_anew(&key, &mut one).await,
+        "it was revoked at 2027-01-15 08:00:00Z",
+        "that is another one"
+    );
+    assert!(fetched(&world).await.of(place, PRODUCT, false).is_some(), "and is listed again");
+
+    let installed = install(&world, earlier).await.unwrap();
+    assert!(!installed.is_newer);
+    withdraw(&world, id(one.identity.public().machine().as_bytes())).await.unwrap();
+    assert_eq!(listed(&world).await, 0);
+    assert!(world.db.revocations().await.unwrap().revoked.is_empty());
+    assert_eq!(world.ask_anew(&key, &mut one).await, "own, 2 of 3");
+    let nothing = withdraw(&world, id(place.as_bytes())).await;
+    assert_eq!(nothing, Err(NotRevoked::NotInForce));
+    let told = world.db.changes(None, 1).await.unwrap();
+    assert_eq!((told[0].what.as_str(), told[0].by.why.as_str()), ("withdraw", "by mistake"));
+
+    // Once more, and it counts from now on.
+    revoke(&world, id(place.as_bytes())).await.unwrap();
+    assert_eq!(world.ask_anew(&key, &mut one).await, "it was revoked at 2027-01-16 08:00:00Z");
+    assert_eq!(listed(&world).await, 1);
+}
+
+pub async fn a_host_key_is_revoked_and_withdrawn_with_its_hosts(world: World) {
+    let key = world.host_key(PRODUCT).await;
+    let subject = RevocationSubject::Key(key.number());
+    // Without a host, nothing stands in the list, and the key is revoked all the same.
+    let taken = revoke(&world, subject).await.unwrap();
+    assert_eq!((taken.added, taken.is_new, listed(&world).await), (0, true, 0));
+    assert!(!revoke(&world, subject).await.unwrap().is_new);
+    assert_eq!(withdraw(&world, subject).await.unwrap().ids, 0);
+    world.db.unblock_key(key.number(), world.by("paid")).await.unwrap().unwrap();
+
+    let [mut one, mut two] = [(); 2].map(|()| world.host());
+    for host in [&one, &two] {
+        world.activate(&key, host).await.unwrap();
+    }
+    revoke(&world, id(one.identity.public().host().as_bytes())).await.unwrap();
+    revoke(&world, subject).await.unwrap();
+    let hosts = world.db.hosts(key.number()).await.unwrap();
+    assert!(hosts.iter().all(|host| host.revoked_at == Some(START)));
+    assert_eq!(withdraw(&world, subject).await.unwrap().ids, 1, "one of them was revoked by itself");
+    (one.asked, two.asked) = (world.asked(), world.asked());
+    assert_eq!(world.renew(&one).await.unwrap_err(), KeyRefusal::Revoked { at: START });
+    world.renew(&two).await.unwrap();
+}
+
+/// A machine that was revoked left, and took another place. So did one whose place staff had freed for another machine.
+pub async fn a_revoked_machine_gets_no_other_place(world: World) {
+    let key = world.machine_key(9).await;
+    let revoked = "it was revoked at 2027-01-15 08:00:00Z";
+    let [mut left, mut freed] = [(); 2].map(|()| world.machine());
+    for machine in [&left, &freed] {
+        world.confirm(&key, machine).await.unwrap();
+        revoke(&world, id(machine.identity.public().machine().as_bytes())).await.unwrap();
+    }
+    assert_eq!(world.leave_anew(&key, &mut left).await, "left, 1 of 5", "leaving harms nobody");
+    let place = PlaceName::Id(*freed.identity.public().machine().as_bytes());
+    assert!(world.db.free_place(key.number(), place, world.by("stolen")).await.unwrap());
+    assert_eq!(world.used(&key).await, 0);
+    for machine in [&mut left, &mut freed] {
+        assert_eq!(world.ask_anew(&key, machine).await, revoked);
+        assert_eq!(world.call(&key, machine).await, revoked);
+        let image = Machine { parts: machine.parts, ..world.machine() };
+        assert_eq!(world.ask(&key, &image).await, revoked, "the same hardware");
+    }
+    assert_eq!(world.used(&key).await, 0);
+    assert_eq!(world.ask(&key, &world.machine()).await, "new, 1 of 9");
+}
+
+pub async fn what_a_restored_database_has_lost_is_what_it_was(world: World) {
+    let (key, hosts_key) = (world.machine_key(3).await, world.host_key(PRODUCT).await);
+    let host = world.host();
+    world.activate(&hosts_key, &host).await.unwrap();
+    let ids = [Revoked::key(key.number()), Revoked::host(host.identity.public().host())];
+    let entries = ids.map(|id| Revoked { id, at: START, reason: "stolen".into() });
+    let list = RevocationList::new(2_000_000_000, world.now, entries.to_vec());
+    let wire = world.issuer.revoke(&list).await.unwrap().unwrap();
+    install(&world, RevocationList::open(&wire, &world.roots).unwrap()).await.unwrap();
+    assert_eq!(world.key(&key).await.validity.revoked_at, Some(START));
+    assert_eq!(world.ask(&key, &world.machine()).await, "the key is blocked");
+    assert_eq!(world.db.hosts(hosts_key.number()).await.unwrap()[0].revoked_at, Some(START));
+    let mut kinds: Vec<_> =
+        world.db.revocations().await.unwrap().revoked.iter().map(|one| one.kind.name()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["host", "key"]);
+    assert_eq!(withdraw(&world, RevocationSubject::Key(key.number())).await.unwrap().ids, 1);
 }
 
 pub async fn a_revoked_host_gets_no_certificate_and_none_that_it_has_counts(mut world: World) {
@@ -164,7 +280,10 @@ pub async fn a_list_has_a_higher_number_than_every_one_before(mut world: World) 
     let [one, two] = hosts.map(|host| id(host.identity.public().host().as_bytes()));
     let first = revoke(&world, one).await.unwrap().number;
     assert_eq!(first, 1_800_000_000, "a restored database would count from 1 otherwise");
-    assert_eq!(revoke(&world, one).await, Ok(TakenBack { kind: RevokedKind::Host, added: 0, number: first }));
+    assert_eq!(
+        revoke(&world, one).await,
+        Ok(TakenBack { kind: RevokedKind::Host, added: 0, number: first, is_new: false })
+    );
     world.now = START - DAY;
     assert_eq!(revoke(&world, two).await.unwrap().number, first + 1, "the clock was set back");
     let known = KnownRevocations { by_issuer: first + 1, by_root: 0 };

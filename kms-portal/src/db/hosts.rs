@@ -150,7 +150,7 @@ impl RenewHost {
 impl HostAsk {
     /// When the host was taken back, if it was. That of one certificate does not keep it from another one.
     async fn revoked_at(&self, sql: &mut dyn Sql) -> Result<Option<Timestamp>, DbError> {
-        revoked_at(sql, [Revoked::host(self.signing_key.host())]).await
+        revoked_at(sql, Revoked::host(self.signing_key.host())).await
     }
 
     /// What the key knows of this host.
@@ -276,6 +276,8 @@ pub struct ListedHost {
     pub activated: Activated,
     /// When it was last activated or renewed.
     pub activated_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// The hosts of a key, in the order in which they came.
@@ -286,7 +288,8 @@ impl Work for ListHosts {
     type Done = Vec<ListedHost>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<ListedHost>, DbError> {
-        let list = "SELECT * FROM hosts WHERE key = $1 ORDER BY number";
+        let list = "SELECT h.*, r.at AS revoked_at FROM hosts h \
+                    LEFT JOIN revoked r ON r.id = h.host AND r.withdrawn_at IS NULL WHERE h.key = $1 ORDER BY h.number";
         sql.rows(list, &[self.0.as_bytes().into()]).await?.iter().map(listed).collect()
     }
 }
@@ -296,6 +299,7 @@ fn listed(row: &SqlRow) -> Result<ListedHost, DbError> {
         host: row.bytes("host", HostId::from_slice)?,
         activated: Activated { host: row.count("number")?, activations: row.count("activations")? },
         activated_at: row.time("activated_at")?,
+        revoked_at: row.time_if_any("revoked_at")?,
     })
 }
 

@@ -255,6 +255,7 @@ fn key(row: &SqlRow) -> Result<IssuedKey, DbError> {
         seats: NonZeroU32::new(seats),
         validity: Validity {
             blocked: row.time_if_any("blocked_at")?.is_some(),
+            revoked_at: row.time_if_any("revoked_at")?,
             ends_at: row.time_if_any("ends_at")?,
         },
         note: row.get("note")?,

@@ -2,12 +2,13 @@
 //!
 //! `codes` is how they get them over a telephone, `leaving` how they give them back, `rows` what they are in the tables.
 
-/// Places by one thing that their machines have, and no other condition: see their indexes.
+/// Places by one thing that their machines have, and no other condition: see their indexes. With when each was revoked.
 macro_rules! places_with {
     ($condition:literal) => {
         concat!(
-            "SELECT id, key, since, machine, fingerprint, board, disk, firmware, confirmed_at, freed_at \
-             FROM places WHERE ",
+            "SELECT p.id, p.key, p.since, p.machine, p.fingerprint, p.board, p.disk, p.firmware, p.confirmed_at, \
+             p.freed_at, r.at AS revoked_at FROM places p \
+             LEFT JOIN revoked r ON r.id = p.id AND r.withdrawn_at IS NULL WHERE p.",
             $condition
         )
     };
@@ -25,12 +26,10 @@ use shared::codes::MachineDigest;
 use shared::confirmation::Confirmation;
 use shared::ids::{CertificateId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
-use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use super::DbError;
 use super::keys::{self, IssuedKey};
-use super::revocations::revoked_at;
 use super::sql::Sql;
 use super::work::Work;
 use crate::issue::{Issue, KeyMac};
@@ -96,19 +95,16 @@ impl Work for ActivateMachine {
             Err(refused) => return Ok(Err(refused)),
         };
         // 2. The places that concern this machine.
-        let Concerned { own, by_code, similar } = self.places(sql, key.number).await?;
+        let Concerned { own, by_code, similar, revoked_at } = self.places(sql, key.number).await?;
         // 3. The decision.
         let (used, releases) = (key.taken.machines, key.taken.releases);
         let last = last_ask(sql, key.number, self.asker.machine).await?;
-        let taken = Taken { last, own: own.as_ref(), by_code, similar: &similar, used, releases };
+        let taken = Taken { last, own: own.as_ref(), by_code, similar: &similar, used, releases, revoked_at };
         let decided = place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now);
         let placement = match decided {
             Ok(placement) => placement,
             Err(refused) => return Ok(Err(refused)),
         };
-        if let Some(at) = revoked_at(sql, [Revoked::key(key.number), self.id_of(placement)]).await? {
-            return Ok(Err(KeyRefusal::Revoked { at }));
-        }
         // 4. The confirmation, and the rows. Nothing is sent before the transaction is durable.
         let superfluous = placement.superfluous(by_code);
         let confirmation = match self.confirmed(sql, &key, placement, superfluous).await? {
@@ -126,6 +122,7 @@ struct Concerned {
     own: Option<Place>,
     by_code: Option<CertificateId>,
     similar: Vec<Place>,
+    revoked_at: Option<Timestamp>,
 }
 
 impl ActivateMachine {
@@ -155,15 +152,23 @@ impl ActivateMachine {
                 &values,
             )
             .await?;
-        let (mut own, mut by_code, mut similar) = (None, None, Vec::new());
-        for listed in of_key(&rows, key)?.into_iter().filter(ListedPlace::is_taken) {
-            match listed.online() {
+        let (mut own, mut by_code, mut similar, mut revoked_at) = (None, None, Vec::new(), None);
+        for listed in of_key(&rows, key)? {
+            let online = listed.online();
+            // One that is free by now counts as well: whoever was revoked could leave, and take another place.
+            if online.is_none_or(|place| place.holder.is_same_machine(&self.asker)) {
+                revoked_at = revoked_at.or(listed.revoked_at);
+            }
+            match online {
+                _ if !listed.is_taken() => {}
                 None => by_code = Some(listed.id),
-                Some(place) if place.holder.machine == self.asker.machine => own = Some(place),
+                Some(place) if place.holder.machine == self.asker.machine => own = Some((place, listed.revoked_at)),
                 Some(place) => similar.push(place),
             }
         }
-        Ok(Concerned { own, by_code, similar })
+        // A machine that has a place of its own is that machine, whatever else its hardware was.
+        let revoked_at = own.map_or(revoked_at, |(_, revoked_at)| revoked_at);
+        Ok(Concerned { own: own.map(|(own, _)| own), by_code, similar, revoked_at })
     }
 
     /// The id of the place.

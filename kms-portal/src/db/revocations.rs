@@ -1,17 +1,21 @@
 //! What was taken back, and the lists that say so: the newest that the issuing key has signed, and the newest of a root.
 //!
-//! A list is signed when it changes, and handed out as it is kept. `taking` takes something back, `installed` installs a list from a file.
+//! A list is signed when it changes, and handed out as it is kept. `taking` takes something back, `withdrawing` takes that back,
+//! `installed` installs a list from a file.
 
 mod installed;
 mod taking;
+mod withdrawing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
 use proto::v1::{KnownRevocations, SignedRevocationList};
 use shared::ids::CertificateId;
+use shared::product_key::KeyNumber;
 use shared::revocation::{ListTooLarge, RevocationError, RevocationList, Revoked};
 use shared::time::Timestamp;
 
@@ -26,6 +30,11 @@ pub(super) use installed::InstallList;
 pub use installed::InstalledList;
 pub(super) use taking::TakeBack;
 pub use taking::{RevocationSubject, TakenBack};
+pub(super) use withdrawing::Withdraw;
+pub use withdrawing::WithdrawnIds;
+
+/// A host certificate is valid for a year, and a lease of its last day for 400 days more. A host that was revoked gets no other.
+const NEEDED_FOR_A_HOST: Duration = Duration::from_hours((365 + 400) * 24);
 
 /// What an entry takes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +72,14 @@ impl RevokedKind {
         }
     }
 
+    /// From when on no list needs an entry that was made at this instant.
+    fn forget_at(self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            RevokedKind::Host | RevokedKind::Certificate => Some(at + NEEDED_FOR_A_HOST),
+            RevokedKind::Key | RevokedKind::Machine | RevokedKind::Unlisted => None,
+        }
+    }
+
     fn from_name(name: &str) -> Option<RevokedKind> {
         RevokedKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
@@ -81,6 +98,23 @@ pub struct RevokedEntry {
     pub who: String,
     /// From when on lists leave it out.
     forget_at: Option<Timestamp>,
+    /// When it was withdrawn.
+    withdrawn_at: Option<Timestamp>,
+}
+
+impl RevokedEntry {
+    fn new(kind: RevokedKind, revoked: Revoked, subject: String, who: String) -> RevokedEntry {
+        let forget_at = kind.forget_at(revoked.at);
+        RevokedEntry { revoked, kind, subject, who, forget_at, withdrawn_at: None }
+    }
+
+    fn is_in_force(&self) -> bool {
+        self.withdrawn_at.is_none()
+    }
+
+    fn is_listed(&self, now: Timestamp) -> bool {
+        self.is_in_force() && self.forget_at.is_none_or(|forget_at| now < forget_at)
+    }
 }
 
 /// A list that is handed out.
@@ -119,6 +153,9 @@ pub enum NotRevoked {
     /// Nothing has this id.
     #[error("no host, certificate or machine of this portal has this id")]
     UnknownId,
+    /// There is nothing to withdraw.
+    #[error("this portal has revoked nothing of this")]
+    NotInForce,
     /// The issuing certificate has ended.
     #[error("the issuing certificate has ended, so no list can be signed")]
     IssuerEnded,
@@ -165,6 +202,7 @@ impl Work for ListRevoked {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<AllRevocations, DbError> {
         let mut revoked = entries(sql).await?;
+        revoked.retain(RevokedEntry::is_in_force);
         revoked.sort_by_key(|entry| std::cmp::Reverse((entry.revoked.at, entry.revoked.id)));
         let [by_issuer, by_root] = kept(sql).await?;
         Ok(AllRevocations { revoked, by_issuer, by_root })
@@ -195,18 +233,11 @@ impl Work for SignAgain {
     }
 }
 
-/// When the first of these ids was taken back.
-pub(super) async fn revoked_at<const N: usize>(
-    sql: &mut dyn Sql,
-    ids: [CertificateId; N],
-) -> Result<Option<Timestamp>, DbError> {
-    for id in ids {
-        let found = sql.row("SELECT at FROM revoked WHERE id = $1", &[id.as_bytes().into()]).await?;
-        if let Some(row) = found {
-            return Ok(Some(row.time("at")?));
-        }
-    }
-    Ok(None)
+/// When this id was taken back, if it is.
+pub(super) async fn revoked_at(sql: &mut dyn Sql, id: CertificateId) -> Result<Option<Timestamp>, DbError> {
+    let revoked = "SELECT at FROM revoked WHERE id = $1 AND withdrawn_at IS NULL";
+    let found = sql.row(revoked, &[id.as_bytes().into()]).await?;
+    found.map(|row| row.time("at")).transpose()
 }
 
 /// Both lists, locked until this transaction ends: that of an issuing key, and that of a root.
@@ -236,7 +267,7 @@ fn both(rows: &[SqlRow]) -> Result<[KeptList; 2], DbError> {
     Ok([list(issuer)?, list(root)?])
 }
 
-/// Everything that was taken back.
+/// Everything that was ever taken back.
 async fn entries(sql: &mut dyn Sql) -> Result<Vec<RevokedEntry>, DbError> {
     let entry = |row: &SqlRow| {
         let id = row.bytes("id", CertificateId::from_slice)?;
@@ -246,6 +277,7 @@ async fn entries(sql: &mut dyn Sql) -> Result<Vec<RevokedEntry>, DbError> {
             subject: row.get("subject")?,
             who: row.get("who")?,
             forget_at: row.time_if_any("forget_at")?,
+            withdrawn_at: row.time_if_any("withdrawn_at")?,
         })
     };
     sql.rows("SELECT * FROM revoked", &[]).await?.iter().map(entry).collect()
@@ -268,7 +300,7 @@ async fn sign(
     let second = u64::try_from(now.unix_ms() / 1000).unwrap_or(0);
     let number = last.checked_add(1).filter(|number| i64::try_from(*number).is_ok());
     let number = number.ok_or(NotRevoked::LastNumber(last))?.max(second);
-    let needed = entries.iter().filter(|entry| entry.forget_at.is_none_or(|forget_at| now < forget_at));
+    let needed = entries.iter().filter(|entry| entry.is_listed(now));
     let list = RevocationList::new(number, now, needed.map(|entry| entry.revoked.clone()).collect());
     let signed = issuer.revoke(&list).await.map_err(|_: KeyRefusal| NotRevoked::IssuerEnded)?;
     Ok(NextList { list, wire: signed? })
@@ -302,9 +334,9 @@ async fn write(
     Ok(())
 }
 
-/// Adds these entries. One that exists already stays as it is: the first instant counts.
+/// Adds these entries. One that is in force already stays as it is: the first instant counts.
 async fn insert(sql: &mut dyn Sql, entries: &[RevokedEntry]) -> Result<(), DbError> {
-    for RevokedEntry { revoked: Revoked { id, at, reason }, kind, subject, who, forget_at } in entries {
+    for RevokedEntry { revoked: Revoked { id, at, reason }, kind, subject, who, forget_at, .. } in entries {
         let values: [Value<'_>; 7] = [
             id.as_bytes().into(),
             kind.name().into(),
@@ -316,10 +348,64 @@ async fn insert(sql: &mut dyn Sql, entries: &[RevokedEntry]) -> Result<(), DbErr
         ];
         sql.run(
             "INSERT INTO revoked (id, kind, subject, at, who, reason, forget_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, \
+             subject = excluded.subject, at = excluded.at, who = excluded.who, reason = excluded.reason, \
+             forget_at = excluded.forget_at, withdrawn_at = NULL WHERE revoked.withdrawn_at IS NOT NULL",
             &values,
         )
         .await?;
     }
     Ok(())
+}
+
+/// Notes that a key is revoked, and blocks it, so that it activates nobody any more. Returns whether it was not revoked before.
+async fn mark_key(sql: &mut dyn Sql, number: KeyNumber, at: Timestamp) -> Result<bool, DbError> {
+    let mark = "UPDATE keys SET blocked_at = COALESCE(blocked_at, $2), revoked_at = $2 \
+                WHERE number = $1 AND revoked_at IS NULL";
+    Ok(sql.run(mark, &[number.as_bytes().into(), at.into()]).await? != 0)
+}
+
+/// From when on the list leaves these entries out.
+async fn forget(
+    sql: &mut dyn Sql,
+    entries: &[CertificateId],
+    forget_at: Option<Timestamp>,
+) -> Result<(), DbError> {
+    for id in entries {
+        let values = [id.as_bytes().into(), forget_at.into()];
+        sql.run("UPDATE revoked SET forget_at = $2 WHERE id = $1", &values).await?;
+    }
+    Ok(())
+}
+
+/// The machines of a key that were revoked one by one. The list does not need them while it has their key.
+async fn machines_of(sql: &mut dyn Sql, key: KeyNumber) -> Result<Vec<CertificateId>, DbError> {
+    let machines = "SELECT r.id FROM revoked r JOIN places p ON p.id = r.id WHERE p.key = $1";
+    ids(&sql.rows(machines, &[key.as_bytes().into()]).await?, "id")
+}
+
+/// What this id belongs to. Ids are random or derived from keys, so no two are alike.
+async fn of_id(
+    sql: &mut dyn Sql,
+    id: CertificateId,
+) -> Result<Option<(RevokedKind, Vec<CertificateId>)>, DbError> {
+    let values = [id.as_bytes().into()];
+    let tables = [
+        (RevokedKind::Host, "SELECT host AS id FROM hosts WHERE host = $1"),
+        (RevokedKind::Certificate, "SELECT certificate AS id FROM host_chains WHERE certificate = $1"),
+        (RevokedKind::Machine, "SELECT id FROM places WHERE id = $1"),
+        (RevokedKind::Machine, "SELECT id FROM places WHERE machine = $1"),
+    ];
+    for (kind, statement) in tables {
+        let mut found = ids(&sql.rows(statement, &values).await?, "id")?;
+        found.dedup();
+        if !found.is_empty() {
+            return Ok(Some((kind, found)));
+        }
+    }
+    Ok(None)
+}
+
+fn ids(rows: &[SqlRow], column: &'static str) -> Result<Vec<CertificateId>, DbError> {
+    rows.iter().map(|row| row.bytes(column, CertificateId::from_slice)).collect()
 }

@@ -49,6 +49,15 @@ pub struct Taken<'a> {
     pub used: u64,
     /// What was given back in the last year.
     pub releases: Releases,
+    /// When the place of this machine was revoked. If it has none now, one that it or its hardware had before.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Holder {
+    /// Whether this is the identity or the hardware of the other.
+    pub fn is_same_machine(&self, other: &Holder) -> bool {
+        self.machine == other.machine || self.parts.compare(&other.parts) == Hardware::Same
+    }
 }
 
 /// Which place a machine gets.
@@ -96,19 +105,25 @@ pub enum CodePlacement {
 /// hardware, so nothing else makes it known.
 ///
 /// # Errors
-/// The key is not valid, or has no place left.
+/// The key is not valid, the machine was revoked, or no place is left.
 pub fn place_by_code(
     own: Option<CertificateId>,
+    revoked_at: Option<Timestamp>,
     validity: Validity,
     granted: &Granted,
     used: u64,
     now: Timestamp,
 ) -> Result<CodePlacement, KeyRefusal> {
     validity.check(now)?;
+    check_not_revoked(revoked_at)?;
     match own {
         Some(place) => Ok(CodePlacement::Known(place)),
         None => check_room(granted, used).map(|()| CodePlacement::New),
     }
+}
+
+fn check_not_revoked(revoked_at: Option<Timestamp>) -> Result<(), KeyRefusal> {
+    revoked_at.map_or(Ok(()), |at| Err(KeyRefusal::Revoked { at }))
 }
 
 fn check_room(granted: &Granted, used: u64) -> Result<(), KeyRefusal> {
@@ -120,7 +135,7 @@ fn check_room(granted: &Granted, used: u64) -> Result<(), KeyRefusal> {
 
 /// Which place the machine gets, if any.
 ///
-/// 1. The machine's clock must not be ahead, and the key has to be valid.
+/// 1. The machine's clock must not be ahead, the key has to be valid, and the machine must not be revoked.
 /// 2. The same ask again gets the same answer. An ask that is not later than the last one was recorded, and so was the last one if the
 ///    machine has no place any more.
 /// 3. A machine that has a place keeps it, even if the key has been lowered below its use.
@@ -131,7 +146,7 @@ fn check_room(granted: &Granted, used: u64) -> Result<(), KeyRefusal> {
 /// 7. Everybody else takes a new place, as long as there is one.
 ///
 /// # Errors
-/// The key is not valid, or has no place left, or places were moved and given back too often.
+/// The key is not valid, the machine was revoked, no place is left, or places were moved and given back too often.
 pub fn place(
     asker: &Holder,
     asked: Asked,
@@ -142,6 +157,7 @@ pub fn place(
 ) -> Result<Placement, KeyRefusal> {
     asked.check_clock(now)?;
     validity.check(now)?;
+    check_not_revoked(taken.revoked_at)?;
     if taken.last.is_some_and(|last| last.nonce == asked.nonce) {
         return taken.own.map(|own| Placement::Again(own.id)).ok_or(KeyRefusal::Replayed);
     }

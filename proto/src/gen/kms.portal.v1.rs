@@ -311,6 +311,9 @@ pub struct Key {
     /// The order that it answered; may be empty.
     #[prost(string, tag = "15")]
     pub order: ::prost::alloc::string::String,
+    /// When it was revoked with all that it has activated.
+    #[prost(int64, tag = "16")]
+    pub revoked_at: i64,
 }
 /// Which keys to list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -398,6 +401,9 @@ pub struct ActivatedHost {
     /// When it was last certified.
     #[prost(int64, tag = "4")]
     pub activated_at: i64,
+    /// When it was revoked.
+    #[prost(int64, tag = "5")]
+    pub revoked_at: i64,
 }
 /// A machine that a key has activated.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -420,6 +426,9 @@ pub struct ActivatedMachine {
     /// What the installation id of a machine says that was only ever confirmed by a code, 10 bytes.
     #[prost(bytes = "bytes", tag = "6")]
     pub digest: ::prost::bytes::Bytes,
+    /// When its place was revoked, by itself; not when its key was.
+    #[prost(int64, tag = "7")]
+    pub revoked_at: i64,
 }
 /// Which machines to list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -545,7 +554,7 @@ pub struct MakeTermsResponse {
     /// When they were made.
     #[prost(int64, tag = "3")]
     pub made_at: i64,
-    /// The first instant at which nobody is confirmed under them any more: the end of their issuing certificate.
+    /// The first instant at which nobody is confirmed under them any more: a certificate would end too soon after, or outlast the key.
     #[prost(int64, tag = "4")]
     pub ends_at: i64,
 }
@@ -574,7 +583,7 @@ pub struct ConfirmByCodeResponse {
     /// The key, with what is taken of it after this.
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<Key>,
-    /// Whether it costs nothing: the machine has its place, or the host had this confirmation before.
+    /// Whether it costs nothing: the machine has its place, or the host had this confirmation before, or was certified online today.
     #[prost(bool, tag = "2")]
     pub known: bool,
     /// The confirmation id in digits; empty if this only looked.
@@ -646,6 +655,29 @@ pub struct RevokeResponse {
     pub added: u64,
     /// The number of the list.
     #[prost(uint64, tag = "3")]
+    pub number: u64,
+    /// Whether anything is revoked that was not before.
+    #[prost(bool, tag = "4")]
+    pub is_new: bool,
+}
+/// A revocation to withdraw.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawRevocationRequest {
+    /// What `Revoke` was asked for, or an id in the list in hex.
+    #[prost(string, tag = "1")]
+    pub subject: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is withdrawn. A key stays blocked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawRevocationResponse {
+    /// How many ids the list has no more.
+    #[prost(uint64, tag = "1")]
+    pub withdrawn: u64,
+    /// The number of the list.
+    #[prost(uint64, tag = "2")]
     pub number: u64,
 }
 /// Asks for what was taken back.
@@ -1461,6 +1493,33 @@ pub mod portal_service_client {
                 .insert(GrpcMethod::new("kms.portal.v1.PortalService", "Revoke"));
             self.inner.unary(req, path, codec).await
         }
+        /// Withdraws a revocation, and signs the list without it.
+        pub async fn withdraw_revocation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawRevocationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawRevocationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/WithdrawRevocation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "WithdrawRevocation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// What was taken back, and the lists that hosts and machines are given.
         pub async fn list_revocations(
             &mut self,
@@ -1832,6 +1891,14 @@ pub mod portal_service_server {
             &self,
             request: tonic::Request<super::RevokeRequest>,
         ) -> std::result::Result<tonic::Response<super::RevokeResponse>, tonic::Status>;
+        /// Withdraws a revocation, and signs the list without it.
+        async fn withdraw_revocation(
+            &self,
+            request: tonic::Request<super::WithdrawRevocationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawRevocationResponse>,
+            tonic::Status,
+        >;
         /// What was taken back, and the lists that hosts and machines are given.
         async fn list_revocations(
             &self,
@@ -2860,6 +2927,52 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/WithdrawRevocation" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawRevocationSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::WithdrawRevocationRequest>
+                    for WithdrawRevocationSvc<T> {
+                        type Response = super::WithdrawRevocationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawRevocationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::withdraw_revocation(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawRevocationSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

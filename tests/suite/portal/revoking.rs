@@ -94,12 +94,32 @@ async fn a_laptop_whose_key_was_revoked_shows_a_notice_and_works_on() {
     assert_eq!(seen.state.notice(), Notice::Warning);
     assert!(seen.revoked.unwrap().ends_with("(refunded)") && laptop.has("export"));
 
+    let shown = portal.json(&["key", "show", &number]).await;
+    assert!(shown["revoked_at_ms"].is_i64() && portal.does(&["key", "list"]).await.contains(" revoked"));
+    let unblocked = portal.run(&["key", "unblock", &number]).await;
+    assert!(unblocked.code == 65 && unblocked.stderr.contains("revocations withdraw"), "{}", unblocked.stderr);
+
     portal.kill().await;
     portal.start().await;
     let listed = portal.json(&["revocations", "list"]).await;
     let revoked = (&listed["revoked"][0]["subject"], &listed["revoked"][0]["kind"]);
     assert_eq!(revoked, (&number.into(), &"key".into()));
     assert_eq!(listed["by_portal"]["revoked"], 1);
+
+    // The customer has paid after all. The portal has another port now.
+    drop(laptop);
+    let laptop = portal.laptop("laptop").build().unwrap();
+    let told = portal.does(&["revocations", "withdraw", &number, "--note", "paid"]).await;
+    assert!(told.contains("not revoked any more") && told.contains("kms-portal key unblock"), "{told}");
+    portal.does(&["key", "unblock", &number]).await;
+    let outcome = laptop.activate().await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Confirmed { .. }), "{outcome:?}");
+    let seen = laptop.snapshot();
+    assert!(seen.revoked.is_none() && seen.state.notice() == Notice::Silent, "{}", seen.state);
+    let again = portal.run(&["revocations", "withdraw", &number]).await;
+    assert!(again.code == 65 && again.stderr.contains("revocations list"), "{}", again.stderr);
+    let changes = portal.json(&["audit", "--limit", "2"]).await;
+    assert_eq!((&changes[1]["what"], &changes[1]["note"]), (&"withdraw".into(), &"paid".into()));
 }
 
 #[tokio::test]

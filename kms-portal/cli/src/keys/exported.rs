@@ -13,7 +13,7 @@ use crate::ask::{PortalAt, StaffClient, ask};
 use crate::failure::{Failure, OrExit as _};
 use crate::shown::{hex, instant, time};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "number",
     "last_group",
     "kind",
@@ -29,13 +29,24 @@ const KEYS: [&str; 18] = [
     "seats",
     "features",
     "blocked",
+    "revoked_at",
     "issued_at",
     "ends_at",
     "order",
 ];
 
-const ACTIVATED: [&str; 9] =
-    ["number", "product", "organisation", "what", "id", "activations", "since", "last", "released_at"];
+const ACTIVATED: [&str; 10] = [
+    "number",
+    "product",
+    "organisation",
+    "what",
+    "id",
+    "activations",
+    "since",
+    "last",
+    "released_at",
+    "revoked_at",
+];
 
 pub(super) fn export(at: &PortalAt, wanted: w::ListKeysRequest, machines: bool) -> Result<String, Failure> {
     let printed = ask(at, async |mut portal| {
@@ -94,6 +105,7 @@ fn row(key: &w::Key) -> String {
         if key.seats == 0 { String::new() } else { key.seats.to_string() },
         key.features.join(" "),
         key.blocked.to_string(),
+        moment(key.revoked_at),
         moment(key.issued_at),
         moment(key.ends_at),
         key.order.clone(),
@@ -103,8 +115,8 @@ fn row(key: &w::Key) -> String {
 
 /// Prints what a key has activated. The result within is that of printing.
 async fn activated(portal: &mut StaffClient, key: &w::Key) -> Result<io::Result<()>, Status> {
-    let line = |what: &str, id: &[u8], activations: String, times: [i64; 3]| {
-        let [since, last, released] = times.map(moment);
+    let line = |what: &str, id: &[u8], activations: String, times: [i64; 4]| {
+        let [since, last, released, revoked] = times.map(moment);
         let (number, product) = (key.number.clone(), key.product_name.clone());
         csv::row([
             number,
@@ -116,19 +128,21 @@ async fn activated(portal: &mut StaffClient, key: &w::Key) -> Result<io::Result<
             since,
             last,
             released,
+            revoked,
         ])
     };
     let request = w::GetKeyRequest { number: key.number.clone() };
     let hosts = portal.get_key(request).await?.into_inner().hosts;
-    let hosts = hosts
-        .iter()
-        .map(|host| line("host", &host.host, host.activations.to_string(), [0, host.activated_at, 0]));
+    let hosts = hosts.iter().map(|host| {
+        let times = [0, host.activated_at, 0, host.revoked_at];
+        line("host", &host.host, host.activations.to_string(), times)
+    });
     let mut printed = output::write(&hosts.collect::<String>());
     let mut request = w::ListMachinesRequest { number: key.number.clone(), ..Default::default() };
     while printed.is_ok() {
         let page = portal.list_machines(request.clone()).await?.into_inner();
         let machines = page.machines.iter().map(|machine| {
-            let times = [machine.since, machine.confirmed_at, machine.freed_at];
+            let times = [machine.since, machine.confirmed_at, machine.freed_at, machine.revoked_at];
             // A machine that was only ever confirmed by a code has no id yet.
             match machine.machine.as_ref() {
                 [] => line("installation", &machine.digest, String::new(), times),

@@ -27,7 +27,11 @@ pub(super) fn list(at: &PortalAt, wanted: &w::ListKeysRequest, as_json: bool) ->
     }
     let rows = keys.iter().map(|key| {
         let organisation = key.organisation.as_ref().map(|one| one.name.clone()).unwrap_or_default();
-        let standing = if key.blocked { "blocked".to_owned() } else { time(key.ends_at) };
+        let standing = match (key.revoked_at, key.blocked) {
+            (0, false) => time(key.ends_at),
+            (0, true) => "blocked".to_owned(),
+            _ => "revoked".to_owned(),
+        };
         let (number, product) = (key.number.clone(), key.product_name.clone());
         vec![number, key.kind.clone(), product, organisation, use_text(key), standing, key.note.clone()]
     });
@@ -55,7 +59,13 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
         let mut value = key_json(&key);
         let hosts = shown.hosts.iter().map(|host| {
             let (number, activations) = (host.number, host.activations);
-            json!({ "host": hex(&host.host), "number": number, "activations": activations, "at_ms": host.activated_at })
+            json!({
+                "host": hex(&host.host),
+                "number": number,
+                "activations": activations,
+                "at_ms": host.activated_at,
+                "revoked_at_ms": instant(host.revoked_at),
+            })
         });
         let machines = shown.machines.iter().map(|machine| {
             json!({
@@ -65,6 +75,7 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
                 "since_ms": machine.since,
                 "confirmed_at_ms": machine.confirmed_at,
                 "freed_at_ms": instant(machine.freed_at),
+                "revoked_at_ms": instant(machine.revoked_at),
             })
         });
         let raises = shown.raises.iter().map(|raise| {
@@ -86,7 +97,9 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
         if key.ends_at == 0 { "never".to_owned() } else { time(key.ends_at) },
         use_text(&key)
     )];
-    if key.blocked {
+    if key.revoked_at != 0 {
+        parts.push(format!("It was revoked at {}, with all that it has activated.\n", time(key.revoked_at)));
+    } else if key.blocked {
         parts.push("It is blocked.\n".to_owned());
     }
     if !key.order.is_empty() {
@@ -107,9 +120,10 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
                 hex(&host.host),
                 host.activations.to_string(),
                 time(host.activated_at),
+                time(host.revoked_at),
             ]
         });
-        parts.push(format!("\n{}", table(&["host", "id", "activations", "last"], rows)));
+        parts.push(format!("\n{}", table(&["host", "id", "activations", "last", "revoked"], rows)));
     }
     if !shown.machines.is_empty() {
         let rows = shown.machines.iter().map(|machine| {
@@ -122,9 +136,10 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
                 time(machine.since),
                 time(machine.confirmed_at),
                 time(machine.freed_at),
+                time(machine.revoked_at),
             ]
         });
-        parts.push(format!("\n{}", table(&["machine", "since", "confirmed", "released"], rows)));
+        parts.push(format!("\n{}", table(&["machine", "since", "confirmed", "released", "revoked"], rows)));
     }
     Ok(parts.concat())
 }
@@ -168,6 +183,7 @@ pub(crate) fn key_json(key: &w::Key) -> Value {
         "features": key.features,
         "seats": key.seats,
         "blocked": key.blocked,
+        "revoked_at_ms": instant(key.revoked_at),
         "ends_at_ms": instant(key.ends_at),
         "issued_at_ms": key.issued_at,
         "note": key.note,

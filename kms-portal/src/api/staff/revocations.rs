@@ -10,7 +10,7 @@ use shared::revocation::REASON_MAX_BYTES;
 use tonic::{Response, Status};
 
 use super::{Staff, invalid, unanswered};
-use crate::db::{By, KeptList, NotRevoked, RevocationSubject, RevokedEntry};
+use crate::db::{By, KeptList, NotRevoked, RevocationSubject, RevokedEntry, TakenBack, WithdrawnIds};
 
 pub(super) async fn revoke(
     staff: &Staff,
@@ -27,7 +27,21 @@ pub(super) async fn revoke(
     let taken = taken.map_err(refused)?;
     let (kind, number) = (taken.kind.name(), taken.number);
     tracing::info!(subject = named, kind, number, who = by.who, "revoked");
-    Ok(Response::new(w::RevokeResponse { kind: kind.to_owned(), added: taken.added, number }))
+    let TakenBack { added, is_new, .. } = taken;
+    Ok(Response::new(w::RevokeResponse { kind: kind.to_owned(), added, number, is_new }))
+}
+
+pub(super) async fn withdraw(
+    staff: &Staff,
+    by: By,
+    request: w::WithdrawRevocationRequest,
+) -> Result<Response<w::WithdrawRevocationResponse>, Status> {
+    let named = request.subject;
+    let portal = &staff.portal;
+    let withdrawn = portal.db.withdraw_revocation(subject(&named)?, portal.issuer(), by.clone()).await;
+    let WithdrawnIds { ids: withdrawn, number } = withdrawn.map_err(unanswered)?.map_err(refused)?;
+    tracing::info!(subject = named, withdrawn, number, who = by.who, "withdrew a revocation");
+    Ok(Response::new(w::WithdrawRevocationResponse { withdrawn, number }))
 }
 
 pub(super) async fn list(staff: &Staff) -> Result<Response<w::ListRevocationsResponse>, Status> {
@@ -96,18 +110,22 @@ fn refused(error: NotRevoked) -> Status {
         NotRevoked::UnknownId => {
             "`kms-portal key show` lists the hosts and machines of a key. To take back what this portal does not know, add --unlisted"
         }
+        NotRevoked::NotInForce => {
+            "`kms-portal revocations list` lists what is revoked; what a root has revoked, only a later list of a root withdraws"
+        }
         NotRevoked::IssuerEnded => {
             "have a root sign the portal's request again (`kms-vendor issuer sign`), and run `kms-portal install-issuer`"
         }
         NotRevoked::TooLarge(_) => {
-            "take back a key by its number in place of its machines one by one: the list has one id for all of them"
+            "take back a key by its number in place of its machines one by one: the list has one id for all of them. `kms-portal revocations \
+             withdraw` makes room as well"
         }
         NotRevoked::Invalid(_) | NotRevoked::IssuerRevoked => "ask whoever keeps the roots for another list",
         NotRevoked::LastNumber(_) => return invalid(error),
     };
     let text = format!("{error}; {remedy}");
     match error {
-        NotRevoked::UnknownKey | NotRevoked::UnknownId => Status::not_found(text),
+        NotRevoked::UnknownKey | NotRevoked::UnknownId | NotRevoked::NotInForce => Status::not_found(text),
         _ => Status::failed_precondition(text),
     }
 }

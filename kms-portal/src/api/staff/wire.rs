@@ -52,9 +52,10 @@ pub(super) fn key(key: &IssuedKey) -> w::Key {
         features: key.features.encode(),
         seats: key.seats.map_or(0, NonZeroU32::get),
         blocked: key.validity.blocked,
-        ends_at: key.validity.ends_at.map_or(0, Timestamp::unix_ms),
+        ends_at: time(key.validity.ends_at),
         note: key.note.clone(),
         order: key.order.clone(),
+        revoked_at: time(key.validity.revoked_at),
         issued_at: key.issued_at.unix_ms(),
         granted: Some(quotas(&key.granted)),
         taken: Some(w::Quotas {
@@ -82,6 +83,7 @@ pub(super) fn host(host: &ListedHost) -> w::ActivatedHost {
         number: host.activated.host,
         activations: host.activated.activations,
         activated_at: host.activated_at.unix_ms(),
+        revoked_at: time(host.revoked_at),
     }
 }
 
@@ -95,8 +97,9 @@ pub(super) fn machine(listed: &ListedPlace) -> w::ActivatedMachine {
         machine,
         since: listed.since.unix_ms(),
         confirmed_at: listed.confirmed_at.unix_ms(),
-        freed_at: listed.freed_at.map_or(0, Timestamp::unix_ms),
+        freed_at: time(listed.freed_at),
         digest,
+        revoked_at: time(listed.revoked_at),
     }
 }
 
@@ -114,7 +117,6 @@ pub(super) fn checked(checked: CheckedChanges) -> w::VerifyChangesResponse {
 }
 
 pub(super) fn token(token: KnownToken) -> w::Token {
-    let time = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix_ms);
     w::Token {
         name: token.name,
         role: token.role.name().to_owned(),
@@ -123,4 +125,9 @@ pub(super) fn token(token: KnownToken) -> w::Token {
         revoked_at: time(token.revoked_at),
         used_at: time(token.used_at),
     }
+}
+
+/// On the wire, 0 stands for no instant.
+fn time(at: Option<Timestamp>) -> i64 {
+    at.map_or(0, Timestamp::unix_ms)
 }

@@ -168,7 +168,7 @@ impl Work for ConfirmHost {
         let CodeSubject::Host(signing_key) = self.id.installed else {
             return Ok(Err(KeyRefusal::Unknown.into()));
         };
-        if let Some(at) = revoked_at(sql, [Revoked::host(signing_key.host())]).await? {
+        if let Some(at) = revoked_at(sql, Revoked::host(signing_key.host())).await? {
             return Ok(Err(KeyRefusal::Revoked { at }.into()));
         }
         // 2. The terms, the day, and the certificate that they make.

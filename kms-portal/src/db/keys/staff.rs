@@ -63,6 +63,9 @@ pub enum KeyUnchanged {
     /// There is no such key.
     #[error("no key has this number")]
     UnknownKey,
+    /// It was revoked with all that it has activated.
+    #[error("the key was revoked at {0}")]
+    Revoked(Timestamp),
     /// What it grants would be out of bounds.
     #[error(transparent)]
     NotGrantable(#[from] NotGrantable),
@@ -166,11 +169,15 @@ impl Work for BlockKey {
     type Done = Result<(), KeyUnchanged>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let Some(key) = lock(sql, self.number, self.by.at).await? else {
+            return Ok(Err(KeyUnchanged::UnknownKey));
+        };
+        if let Some(at) = key.validity.revoked_at {
+            return Ok(Err(KeyUnchanged::Revoked(at)));
+        }
         let blocked_at = self.blocked.then_some(self.by.at);
         let values = [self.number.as_bytes().into(), blocked_at.into()];
-        if sql.run("UPDATE keys SET blocked_at = $2 WHERE number = $1", &values).await? == 0 {
-            return Ok(Err(KeyUnchanged::UnknownKey));
-        }
+        sql.run("UPDATE keys SET blocked_at = $2 WHERE number = $1", &values).await?;
         let what = if self.blocked { "block" } else { "unblock" };
         note(sql, &self.by, what, &self.number.to_string()).await?;
         Ok(Ok(()))
@@ -191,6 +198,9 @@ impl Work for RaiseKey {
         let Some(key) = lock(sql, self.number, self.raise.by.at).await? else {
             return Ok(Err(KeyUnchanged::UnknownKey));
         };
+        if let Some(at) = key.validity.revoked_at {
+            return Ok(Err(KeyUnchanged::Revoked(at)));
+        }
         let granted = match key.granted.raised(self.raise.quota, self.raise.more) {
             Ok(granted) => granted,
             Err(refused) => return Ok(Err(refused.into())),

@@ -6,14 +6,12 @@ use async_trait::async_trait;
 use shared::codes::{CodeForm, CodeSubject, InstallationId, MachineDigest};
 use shared::ids::CertificateId;
 use shared::product_key::{KeyKind, ProductTag};
-use shared::revocation::Revoked;
 use shared::time::Timestamp;
 
 use super::rows::{count, of_installation};
 use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys::{self, IssuedKey};
-use crate::db::revocations::revoked_at;
 use crate::db::sql::Sql;
 use crate::db::work::Work;
 use crate::issue::{CodeSigner, SignedCode, SoldMachine, Unconfirmed};
@@ -62,19 +60,12 @@ impl Work for ConfirmMachine {
         let CodeSubject::Machine(digest) = self.id.installed else {
             return Ok(Err(KeyRefusal::Unknown.into()));
         };
-        let own = of_installation(sql, number, &digest).await?.map(|place| place.id);
-        let placement = place_by_code(own, key.validity, &key.granted, key.taken.machines, now);
+        let (own, revoked_at) = of_installation(sql, number, &digest).await?;
+        let placement = place_by_code(own, revoked_at, key.validity, &key.granted, key.taken.machines, now);
         let placement = match placement {
             Ok(placement) => placement,
             Err(refused) => return Ok(Err(refused.into())),
         };
-        let place = match placement {
-            CodePlacement::Known(place) => place,
-            CodePlacement::New => self.place,
-        };
-        if let Some(at) = revoked_at(sql, [Revoked::key(number), place]).await? {
-            return Ok(Err(KeyRefusal::Revoked { at }.into()));
-        }
         // 3. The confirmation, and the rows. Nothing is read aloud before the transaction is durable.
         let signed = match self.signed(&key) {
             Ok(signed) => signed,

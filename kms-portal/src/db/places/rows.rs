@@ -28,6 +28,8 @@ pub struct ListedPlace {
     pub confirmed_at: Timestamp,
     /// When it was freed, if it was.
     pub freed_at: Option<Timestamp>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// Who has a place.
@@ -65,7 +67,7 @@ impl Work for ListPlaces {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<ListedPlace>, DbError> {
         let after = self.after.as_ref().map_or(&[][..], |place| place.as_bytes());
         let values = [self.key.as_bytes().into(), after.into(), u64::from(self.limit).into()];
-        let list = "SELECT * FROM places WHERE key = $1 AND $2 < id ORDER BY id LIMIT $3";
+        let list = places_with!("key = $1 AND $2 < p.id ORDER BY p.id LIMIT $3");
         let rows = sql.rows(list, &values).await?;
         rows.iter().map(listed).collect()
     }
@@ -93,17 +95,24 @@ fn listed(row: &SqlRow) -> Result<ListedPlace, DbError> {
         },
         confirmed_at: row.time("confirmed_at")?,
         freed_at: row.time_if_any("freed_at")?,
+        revoked_at: row.time_if_any("revoked_at")?,
     })
 }
 
-/// The place that is taken by this installation.
+/// The place that is taken by this installation, and when it was revoked, if this or an earlier one was.
 pub(super) async fn of_installation(
     sql: &mut dyn Sql,
     key: KeyNumber,
     digest: &MachineDigest,
-) -> Result<Option<ListedPlace>, DbError> {
+) -> Result<(Option<CertificateId>, Option<Timestamp>), DbError> {
     let rows = sql.rows(places_with!("digest = $1"), &[digest.into()]).await?;
-    Ok(of_key(&rows, key)?.into_iter().find(ListedPlace::is_taken))
+    let places = of_key(&rows, key)?;
+    let taken = places.iter().find(|place| place.is_taken());
+    let revoked_at = match taken {
+        Some(taken) => taken.revoked_at,
+        None => places.iter().find_map(|place| place.revoked_at),
+    };
+    Ok((taken.map(|place| place.id), revoked_at))
 }
 
 /// Counts a place that was taken, or with -1 one that was freed.

@@ -3,15 +3,20 @@
 //! A database that was restored from a backup does not know what was taken back since then, but hosts do. Their list is installed here,
 //! and the portal's next list has its entries again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::revocation::SignedList;
+use shared::ids::CertificateId;
+use shared::product_key::KeyNumber;
+use shared::revocation::{Revoked, SignedList};
 
-use super::{By, KeptList, NotRevoked, RevokedEntry, RevokedKind, entries, insert, lock, sign, write};
+use super::{
+    By, KeptList, NotRevoked, RevokedEntry, RevokedKind, entries, insert, lock, mark_key, of_id, sign, write,
+};
 use crate::db::DbError;
 use crate::db::changes::note;
-use crate::db::sql::Sql;
+use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::Work;
 use crate::issue::Issue;
 
@@ -69,16 +74,17 @@ impl InstallList {
         let list = self.list.list();
         let mut all = entries(sql).await?;
         let is_known = |id| all.iter().any(|entry| entry.revoked.id == id);
-        let lost = list.revoked().iter().filter(|revoked| !is_known(revoked.id));
-        let lost: Vec<_> = lost
-            .map(|revoked| RevokedEntry {
-                revoked: revoked.clone(),
-                kind: RevokedKind::Unlisted,
-                subject: revoked.id.to_string(),
-                who: self.by.who.clone(),
-                forget_at: None,
-            })
-            .collect();
+        let keys = keys(sql).await?;
+        let mut lost = Vec::new();
+        for revoked in list.revoked().iter().filter(|revoked| !is_known(revoked.id)) {
+            let (kind, subject) = if let Some(key) = keys.get(&revoked.id) {
+                (RevokedKind::Key, key.to_string())
+            } else {
+                let kind = of_id(sql, revoked.id).await?.map_or(RevokedKind::Unlisted, |(kind, _)| kind);
+                (kind, revoked.id.to_string())
+            };
+            lost.push(RevokedEntry::new(kind, revoked.clone(), subject, self.by.who.clone()));
+        }
         if lost.is_empty() && list.number <= held.number {
             return Ok(Ok(InstalledList { number: held.number, is_newer: false }));
         }
@@ -89,6 +95,21 @@ impl InstallList {
         };
         signed.write(sql, &*self.issuer).await?;
         insert(sql, &lost).await?;
+        for RevokedEntry { revoked, .. } in &lost {
+            if let Some(key) = keys.get(&revoked.id) {
+                mark_key(sql, *key, revoked.at).await?;
+            }
+        }
         Ok(Ok(InstalledList { number: signed.list.number, is_newer: true }))
     }
+}
+
+/// Every key, by the id that takes back all of its confirmations.
+async fn keys(sql: &mut dyn Sql) -> Result<BTreeMap<CertificateId, KeyNumber>, DbError> {
+    let rows = sql.rows("SELECT number FROM keys", &[]).await?;
+    let keyed = |row: &SqlRow| {
+        let number = row.bytes("number", KeyNumber::from_slice)?;
+        Ok((Revoked::key(number), number))
+    };
+    rows.iter().map(keyed).collect()
 }
