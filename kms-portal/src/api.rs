@@ -102,10 +102,15 @@ impl PortalCore {
     /// What is told when the database has not done what it was asked. Nothing was acknowledged, and asking again is safe.
     fn unanswered(&self, error: DbError) -> Unanswered {
         let unanswered = refusals::of_database(&error);
+        self.end_if_fatal(error);
+        unanswered
+    }
+
+    /// After some errors of the database, nothing may be acknowledged any more.
+    fn end_if_fatal(&self, error: DbError) {
         if error.is_fatal() {
             self.fatal.send_replace(Some(error));
         }
-        unanswered
     }
 
     /// What the database knows of a key.

@@ -110,6 +110,7 @@ macro_rules! battery {
                 names_and_tags_are_given_once
                 keys_are_listed_page_by_page
                 an_order_is_answered_once_and_whole_or_not_at_all
+                a_refused_order_adds_no_organisation
                 what_was_granted_is_told_with_who_and_why
                 every_change_is_noted;
         }

@@ -188,15 +188,16 @@ impl Db {
         self.write(catalogue::SetNumbers { product, organisation, policy, by }).await
     }
 
-    /// Adds keys, all of them or none. [`KeyUnchanged::NumberTaken`] says to draw others. `order` is the order that they answer, which is
-    /// answered once, or empty.
+    /// Adds keys, all of them or none, and their organisation if it is a new one. [`KeyUnchanged::NumberTaken`] says to draw others.
+    /// `order` is the order that they answer, which is answered once, or empty.
     pub async fn issue_keys(
         &self,
         keys: Vec<NewKey>,
+        organisation: Option<Organisation>,
         order: String,
         by: By,
     ) -> Result<Result<(), KeyUnchanged>, DbError> {
-        self.write(keys::IssueKeys { keys, order, by }).await
+        self.write(keys::IssueKeys { keys, organisation, order, by }).await
     }
 
     /// Blocks a key. Who has a place keeps the confirmation.

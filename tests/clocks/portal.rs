@@ -94,7 +94,7 @@ impl PortalInTime {
             note: String::new(),
             granted,
         };
-        let issued = self.core().db.issue_keys(vec![new], String::new(), by(self.clock.now())).await;
+        let issued = self.core().db.issue_keys(vec![new], None, String::new(), by(self.clock.now())).await;
         issued.unwrap().unwrap();
         key
     }

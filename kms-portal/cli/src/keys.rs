@@ -8,6 +8,7 @@ mod terms;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use kms_portal::rules::granted::Granted;
 use program::exit::{EX_IOERR, EX_SOFTWARE, EX_USAGE};
@@ -40,7 +41,7 @@ pub(super) enum KeyVerb {
         #[arg(long, value_name = "NAME")]
         product: Option<String>,
         /// Order to list keys of, as `key issue --order` named it.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
         order: Option<String>,
         #[command(flatten)]
         output: Output,
@@ -149,7 +150,7 @@ pub(super) struct KeyOrder {
     /// Activations of each of these hosts [default: 10].
     #[arg(long, value_name = "N")]
     activations: Option<u64>,
-    /// First day on which the key licenses nobody any more, such as 2027-12-31, in UTC [default: no end].
+    /// Day at whose beginning the key ends, in UTC, such as 2028-01-01: its last day is the one before [default: no end].
     #[arg(long, value_name = "DATE", value_parser = date)]
     ends: Option<Timestamp>,
     /// Feature that is sold with the key, in place of those of the product. May be repeated.
@@ -166,8 +167,8 @@ pub(super) struct KeyOrder {
     #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     csv: Option<u32>,
     /// Order that the key answers, in the words of a back office. An order is answered once: if the answer was lost, the same command
-    /// issues nothing and names the keys, which can then be blocked.
-    #[arg(long, value_name = "NAME")]
+    /// issues nothing and names the keys, which can then be blocked. Another command under the same name is refused.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     order: Option<String>,
     #[command(flatten)]
     noted: Noted,
@@ -343,8 +344,9 @@ fn issue(at: &PortalAt, wanted: &KeyOrder) -> Result<String, Failure> {
     if wanted.noted.json {
         return Ok(json_text(&json!({ "number": key.number, "key": key.key })));
     }
+    let ends = wanted.ends.map(|ends_at| format!("It ends at {ends_at}.\n")).unwrap_or_default();
     Ok(format!(
-        "{}\n\nThis is key {} for {}. It is shown only now: the portal does not keep it.\n",
+        "{}\n\nThis is key {} for {}. It is shown only now: the portal does not keep it.\n{ends}",
         key.key, key.number, wanted.organisation
     ))
 }

@@ -1,12 +1,14 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
-//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/codes` confirms what was read aloud,
-//! `staff/revocations` takes back what was sold. `staff/names` finds products, organisations and keys by what people write; `staff/wire`
+//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/keys` sells, `staff/orders` knows what was sold
+//! before; `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds products, organisations and keys by what people write; `staff/wire`
 //! converts rows for the wire.
 
 mod calls;
 mod codes;
+mod keys;
 mod names;
+mod orders;
 mod revocations;
 mod tokens;
 mod wire;
@@ -15,22 +17,18 @@ use std::sync::Arc;
 
 use proto::portal::v1 as w;
 use proto::portal::v1::portal_service_server::PortalService;
-use rand::RngExt as _;
 use server::accept::Door;
 use server::admin::caller::{Caller, user_name};
 use shared::features::Features;
-use shared::ids::{CertificateId, OrganisationId, ProductId};
+use shared::ids::{OrganisationId, ProductId};
 use shared::policy::Policy;
-use shared::product_key::{KeyKind, KeyNumber, ProductKey, ProductTag};
+use shared::product_key::KeyNumber;
 use shared::time::Timestamp;
 use tonic::{Request, Response, Status};
-use zeroize::Zeroizing;
 
 use super::PortalCore;
 use super::refusals;
-use crate::db::{By, KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product, Raise};
-use crate::issue::KeyMac;
-use crate::rules::granted::{Granted, Quota};
+use crate::db::{By, DbError, NotCatalogued, Organisation, Product};
 
 pub use calls::StaffCalls;
 
@@ -38,12 +36,6 @@ use calls::TokenHolder;
 
 /// The longest note or name, in bytes: a ticket and a sentence.
 const TEXT_MAX: usize = 500;
-
-/// The most keys that one call issues.
-const KEYS_AT_ONCE: u32 = 1_000;
-
-/// How many numbers of keys an error shows.
-const NUMBERS_SHOWN: u32 = 10;
 
 /// The most that one call lists.
 const LISTED_MAX: u32 = 1_000;
@@ -85,96 +77,21 @@ impl Staff {
     }
 
     async fn product(&self, name: &str) -> Result<Product, Status> {
-        names::product(&self.portal.db, name).await
+        names::product(&self.ask(self.portal.db.products()).await?, name)
     }
 
     async fn organisation(&self, name: &str) -> Result<Organisation, Status> {
-        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        let known = self.ask(self.portal.db.organisations()).await?;
         names::organisation(&known, name).ok_or_else(|| names::unknown_organisation(name))
     }
 
-    /// The organisation of this name, which is added if there is none.
-    async fn buyer(&self, name: &str, is_new: bool, by: &By) -> Result<OrganisationId, Status> {
-        let known = self.portal.db.organisations().await.map_err(unanswered)?;
-        if let Some(found) = names::organisation(&known, name) {
-            return Ok(found.id);
-        }
-        if !is_new {
-            names::refuse_near(&known, name)?;
-        }
-        let id = OrganisationId::from_bytes(rand::random());
-        let organisation = Organisation { id, name: names::new_name(name)?.to_owned() };
-        self.portal
-            .db
-            .set_organisation(organisation, by.clone())
-            .await
-            .map_err(unanswered)?
-            .map_err(catalogue)?;
-        Ok(id)
-    }
-
-    /// Issues so many keys, and draws again if the number of one is taken.
-    async fn issue(&self, count: u32, sold: &SoldKeys, by: &By) -> Result<Vec<ProductKey>, Status> {
-        loop {
-            let keys: Vec<_> = (0..count).map(|_| sold.draw()).collect();
-            let new = keys.iter().map(|key| sold.new_key(key, self.portal.mac(key))).collect();
-            let issued = self.portal.db.issue_keys(new, sold.order.clone(), by.clone()).await;
-            match issued.map_err(unanswered)? {
-                Ok(()) => return Ok(keys),
-                Err(KeyUnchanged::NumberTaken) => {}
-                Err(KeyUnchanged::OrderAnswered) => return Err(self.answered(&sold.order).await?),
-                Err(refused) => return Err(unchanged(refused)),
-            }
-        }
-    }
-
-    /// What is said of an order that was answered before: which keys were issued, since they cannot be shown again.
-    async fn answered(&self, order: &str) -> Result<Status, Status> {
-        let filter = KeyFilter { order: Some(order.to_owned()), ..KeyFilter::default() };
-        let keys = self.portal.db.keys(filter, NUMBERS_SHOWN, self.portal.clock.now()).await;
-        let numbers: Vec<_> = keys.map_err(unanswered)?.iter().map(|key| key.number.to_string()).collect();
-        Ok(Status::already_exists(format!(
-            "the order {order:?} was answered before, and its keys cannot be shown again: {}; if nobody has them, block them (`kms-portal \
-             key list --order` lists all of them), and issue others under another order",
-            numbers.join(", ")
-        )))
-    }
-}
-
-/// What keys that are issued together have in common.
-struct SoldKeys {
-    kind: KeyKind,
-    product: ProductId,
-    organisation: OrganisationId,
-    features: Option<Features>,
-    seats: u32,
-    ends_at: Option<Timestamp>,
-    note: String,
-    granted: Granted,
-    order: String,
-}
-
-impl SoldKeys {
-    fn draw(&self) -> ProductKey {
-        let mut random = Zeroizing::new([0; 10]);
-        rand::rng().fill(&mut *random);
-        ProductKey::new(self.kind, ProductTag::of(self.product), &random)
-    }
-
-    fn new_key(&self, key: &ProductKey, mac: KeyMac) -> NewKey {
-        NewKey {
-            mac,
-            number: key.number(),
-            last_group: names::last_group(key),
-            kind: self.kind,
-            product: self.product,
-            organisation: self.organisation,
-            features: self.features.clone(),
-            seats: std::num::NonZeroU32::new(self.seats),
-            ends_at: self.ends_at,
-            note: self.note.clone(),
-            granted: self.granted,
-        }
+    /// What the database answers. Staff learns of its errors what hosts and machines need not know.
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, DbError>>) -> Result<T, Status> {
+        question.await.map_err(|error| {
+            let status = refusals::for_staff(&error);
+            self.portal.end_if_fatal(error);
+            status
+        })
     }
 }
 
@@ -184,8 +101,8 @@ impl PortalService for Staff {
         &self,
         _: Request<w::GetStatusRequest>,
     ) -> Result<Response<w::GetStatusResponse>, Status> {
-        let products = self.portal.db.products().await.map_err(unanswered)?.len();
-        let organisations = self.portal.db.organisations().await.map_err(unanswered)?.len();
+        let products = self.ask(self.portal.db.products()).await?.len();
+        let organisations = self.ask(self.portal.db.organisations()).await?.len();
         let issuer = self.portal.issuer();
         let tls = self.door.tls_certificate();
         Ok(Response::new(w::GetStatusResponse {
@@ -223,7 +140,7 @@ impl PortalService for Staff {
         let policy = policy(product.policy.as_ref(), product.test)?;
         let features = Features::new(product.features).map_err(invalid)?;
         let known =
-            self.portal.db.products().await.map_err(unanswered)?.into_iter().any(|known| known.id == id);
+            self.ask(self.portal.db.products()).await?.into_iter().any(|known| known.id == id);
         if known != is_known {
             let (what, verb) =
                 if known { ("there already", "product set") } else { ("not known", "product add") };
@@ -231,7 +148,7 @@ impl PortalService for Staff {
             return Err(Status::failed_precondition(text));
         }
         let product = Product { id, name, test: product.test, policy, features };
-        self.portal.db.set_product(product, by).await.map_err(unanswered)?.map_err(catalogue)?;
+        self.ask(self.portal.db.set_product(product, by)).await?.map_err(catalogue)?;
         Ok(Response::new(w::SetProductResponse {}))
     }
 
@@ -239,7 +156,7 @@ impl PortalService for Staff {
         &self,
         _: Request<w::ListProductsRequest>,
     ) -> Result<Response<w::ListProductsResponse>, Status> {
-        let products = self.portal.db.products().await.map_err(unanswered)?;
+        let products = self.ask(self.portal.db.products()).await?;
         let products = products.into_iter().map(wire::product).collect();
         Ok(Response::new(w::ListProductsResponse { products }))
     }
@@ -254,8 +171,8 @@ impl PortalService for Staff {
         let organisation = self.organisation(&request.organisation).await?;
         let policy =
             request.policy.as_ref().map(|numbers| policy(Some(numbers), product.test)).transpose()?;
-        let done = self.portal.db.set_numbers(product.id, organisation.id, policy, by).await;
-        done.map_err(unanswered)?.map_err(catalogue)?;
+        let done = self.portal.db.set_numbers(product.id, organisation.id, policy, by);
+        self.ask(done).await?.map_err(catalogue)?;
         Ok(Response::new(w::SetNumbersResponse {}))
     }
 
@@ -264,7 +181,7 @@ impl PortalService for Staff {
         request: Request<w::ListNumbersRequest>,
     ) -> Result<Response<w::ListNumbersResponse>, Status> {
         let product = self.product(&request.get_ref().product).await?;
-        let numbers = self.portal.db.numbers(product.id).await.map_err(unanswered)?;
+        let numbers = self.ask(self.portal.db.numbers(product.id)).await?;
         let numbers = numbers.iter().map(|(organisation, policy)| w::OrganisationNumbers {
             organisation: Some(wire::organisation(organisation)),
             policy: Some(policy.encode()),
@@ -285,7 +202,7 @@ impl PortalService for Staff {
                 .ok_or_else(|| Status::invalid_argument("the id of an organisation has 16 bytes"))?,
         };
         let name = names::new_name(&wanted.name)?.to_owned();
-        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        let known = self.ask(self.portal.db.organisations()).await?;
         if !new_organisation {
             // One that keeps its id may get a similar name.
             let others: Vec<_> =
@@ -294,7 +211,7 @@ impl PortalService for Staff {
         }
         let organisation = Organisation { id, name };
         let shown = wire::organisation(&organisation);
-        self.portal.db.set_organisation(organisation, by).await.map_err(unanswered)?.map_err(catalogue)?;
+        self.ask(self.portal.db.set_organisation(organisation, by)).await?.map_err(catalogue)?;
         Ok(Response::new(w::SetOrganisationResponse { organisation: Some(shown) }))
     }
 
@@ -303,7 +220,7 @@ impl PortalService for Staff {
         request: Request<w::ListOrganisationsRequest>,
     ) -> Result<Response<w::ListOrganisationsResponse>, Status> {
         let w::ListOrganisationsRequest { after, limit } = request.into_inner();
-        let known = self.portal.db.organisations().await.map_err(unanswered)?;
+        let known = self.ask(self.portal.db.organisations()).await?;
         let after = known.iter().position(|one| after == one.id.as_bytes()[..]).map_or(0, |last| last + 1);
         let limit = limit_of(limit, LISTED_MAX) as usize;
         let organisations = known.iter().skip(after).take(limit).map(wire::organisation).collect();
@@ -315,146 +232,49 @@ impl PortalService for Staff {
         &self,
         request: Request<w::IssueKeysRequest>,
     ) -> Result<Response<w::IssueKeysResponse>, Status> {
-        let by = self.by(&request, &request.get_ref().note)?;
-        let wanted = request.into_inner();
-        let kind = KeyKind::from_name(&wanted.kind).filter(|kind| *kind != KeyKind::Subscription);
-        let kind = kind.ok_or_else(|| Status::invalid_argument("a key is for hosts or for machines"))?;
-        if !(1..=KEYS_AT_ONCE).contains(&wanted.count) {
-            return Err(Status::invalid_argument(format!("issue 1 to {KEYS_AT_ONCE} keys at once")));
-        }
-        let ends_at = time(wanted.ends_at);
-        if ends_at.is_some_and(|ends_at| ends_at <= by.at) {
-            return Err(Status::invalid_argument("the key would have ended already"));
-        }
-        let features =
-            wanted.features.map(|wanted| Features::new(wanted.features).map_err(invalid)).transpose()?;
-        let granted = wire::granted(wanted.granted.unwrap_or_default());
-        // Before an organisation is added for a key that cannot be issued.
-        granted.raises().map_err(invalid)?;
-        granted.fits(kind).map_err(invalid)?;
-        let product = self.product(&wanted.product).await?;
-        if !self.portal.issuer().signs(product.id, product.test, by.at) {
-            return Err(Status::failed_precondition(format!(
-                "the issuing certificate cannot sign for {} now, so the key would activate nothing; `kms-portal status` shows its dates, \
-                 and `kms-portal install-issuer` installs another one",
-                product.name
-            )));
-        }
-        let product = product.id;
-        let organisation = self.buyer(&wanted.organisation, wanted.new_organisation, &by).await?;
-        let order = text("name of an order", &wanted.order)?.to_owned();
-        let (seats, note) = (wanted.seats, by.why.clone());
-        let sold = SoldKeys { kind, product, organisation, features, seats, ends_at, note, granted, order };
-        let keys = self.issue(wanted.count, &sold, &by).await?;
-        let shown =
-            |key: &ProductKey| w::IssuedKey { number: key.number().to_string(), key: key.to_string() };
-        let keys: Vec<_> = keys.iter().map(shown).collect();
-        tracing::info!(keys = keys.len(), %product, %organisation, who = by.who, "issued keys");
-        Ok(Response::new(w::IssueKeysResponse { keys }))
+        keys::issue(self, request).await.map(Response::new)
     }
 
     async fn list_keys(
         &self,
         request: Request<w::ListKeysRequest>,
     ) -> Result<Response<w::ListKeysResponse>, Status> {
-        let w::ListKeysRequest { organisation, product, after, limit, order } = request.into_inner();
-        let order = Some(order).filter(|order| !order.is_empty());
-        let mut filter = KeyFilter { order, ..KeyFilter::default() };
-        if !organisation.is_empty() {
-            filter.organisation = Some(self.organisation(&organisation).await?.id);
-        }
-        if !product.is_empty() {
-            filter.product = Some(self.product(&product).await?.id);
-        }
-        if !after.is_empty() {
-            filter.after = Some(number(&after)?);
-        }
-        let limit = limit_of(limit, LISTED_MAX);
-        let mut keys =
-            self.portal.db.keys(filter, limit + 1, self.portal.clock.now()).await.map_err(unanswered)?;
-        let more = limit as usize <= keys.len().saturating_sub(1);
-        keys.truncate(limit as usize);
-        Ok(Response::new(w::ListKeysResponse { keys: keys.iter().map(wire::key).collect(), more }))
+        keys::list(self, request).await.map(Response::new)
     }
 
     async fn get_key(
         &self,
         request: Request<w::GetKeyRequest>,
     ) -> Result<Response<w::GetKeyResponse>, Status> {
-        let number = number(&request.get_ref().number)?;
-        let db = &self.portal.db;
-        let key = db.key(number, self.portal.clock.now()).await.map_err(unanswered)?;
-        let key = key.ok_or_else(|| unchanged(KeyUnchanged::UnknownKey))?;
-        let raises = db.raises(number).await.map_err(unanswered)?;
-        let hosts = db.hosts(number).await.map_err(unanswered)?;
-        let machines = db.places(number, None, LISTED_MAX).await.map_err(unanswered)?;
-        Ok(Response::new(w::GetKeyResponse {
-            key: Some(wire::key(&key)),
-            raises: raises.iter().map(wire::raise).collect(),
-            hosts: hosts.iter().map(wire::host).collect(),
-            machines: machines.iter().map(wire::machine).collect(),
-        }))
+        keys::show(self, request).await.map(Response::new)
     }
 
     async fn list_machines(
         &self,
         request: Request<w::ListMachinesRequest>,
     ) -> Result<Response<w::ListMachinesResponse>, Status> {
-        let w::ListMachinesRequest { number: typed, after, limit } = request.into_inner();
-        let after = match after.as_ref() {
-            [] => None,
-            id => {
-                Some(CertificateId::from_slice(id).ok_or_else(|| invalid("the id of a place has 16 bytes"))?)
-            }
-        };
-        let limit = limit_of(limit, LISTED_MAX);
-        let mut machines =
-            self.portal.db.places(number(&typed)?, after, limit + 1).await.map_err(unanswered)?;
-        let more = (limit as usize) < machines.len();
-        machines.truncate(limit as usize);
-        Ok(Response::new(w::ListMachinesResponse {
-            machines: machines.iter().map(wire::machine).collect(),
-            more,
-        }))
+        keys::machines(self, request).await.map(Response::new)
     }
 
     async fn block_key(
         &self,
         request: Request<w::BlockKeyRequest>,
     ) -> Result<Response<w::BlockKeyResponse>, Status> {
-        let by = self.by(&request, &request.get_ref().note)?;
-        let number = number(&request.get_ref().number)?;
-        self.portal.db.block_key(number, by).await.map_err(unanswered)?.map_err(unchanged)?;
-        Ok(Response::new(w::BlockKeyResponse {}))
+        keys::block(self, request).await.map(Response::new)
     }
 
     async fn unblock_key(
         &self,
         request: Request<w::UnblockKeyRequest>,
     ) -> Result<Response<w::UnblockKeyResponse>, Status> {
-        let by = self.by(&request, &request.get_ref().note)?;
-        let number = number(&request.get_ref().number)?;
-        self.portal.db.unblock_key(number, by).await.map_err(unanswered)?.map_err(unchanged)?;
-        Ok(Response::new(w::UnblockKeyResponse {}))
+        keys::unblock(self, request).await.map(Response::new)
     }
 
     async fn raise_key(
         &self,
         request: Request<w::RaiseKeyRequest>,
     ) -> Result<Response<w::RaiseKeyResponse>, Status> {
-        let by = self.by(&request, &request.get_ref().note)?;
-        let w::RaiseKeyRequest { number: typed, quota, more, .. } = request.into_inner();
-        let quota = Quota::ALL.into_iter().find(|known| known.name() == quota);
-        let quota = quota.ok_or_else(|| Status::invalid_argument("there is no such quota"))?;
-        if more == 0 {
-            return Err(Status::invalid_argument(
-                "0 more changes nothing; say how many more, or fewer with a minus",
-            ));
-        }
-        let raise = Raise { quota, more, by };
-        let granted = self.portal.db.raise_key(number(&typed)?, raise).await.map_err(unanswered)?;
-        let granted = wire::quotas(&granted.map_err(unchanged)?);
-        Ok(Response::new(w::RaiseKeyResponse { granted: Some(granted) }))
+        keys::raise(self, request).await.map(Response::new)
     }
 
     async fn answer_host(
@@ -532,7 +352,7 @@ impl PortalService for Staff {
     ) -> Result<Response<w::ListChangesResponse>, Status> {
         let w::ListChangesRequest { before, limit } = *request.get_ref();
         let before = Some(before).filter(|before| *before != 0);
-        let changes = self.portal.db.changes(before, limit_of(limit, 100)).await.map_err(unanswered)?;
+        let changes = self.ask(self.portal.db.changes(before, limit_of(limit, 100))).await?;
         Ok(Response::new(w::ListChangesResponse { changes: changes.into_iter().map(wire::change).collect() }))
     }
 
@@ -540,7 +360,7 @@ impl PortalService for Staff {
         &self,
         _: Request<w::VerifyChangesRequest>,
     ) -> Result<Response<w::VerifyChangesResponse>, Status> {
-        let checked = self.portal.db.verify_changes().await.map_err(unanswered)?;
+        let checked = self.ask(self.portal.db.verify_changes()).await?;
         Ok(Response::new(wire::checked(checked)))
     }
 
@@ -549,14 +369,14 @@ impl PortalService for Staff {
         request: Request<w::IssueTokenRequest>,
     ) -> Result<Response<w::IssueTokenResponse>, Status> {
         let by = self.by(&request, &request.get_ref().note)?;
-        tokens::issue(&self.portal.db, request.into_inner(), by).await.map(Response::new)
+        tokens::issue(self, request.into_inner(), by).await.map(Response::new)
     }
 
     async fn list_tokens(
         &self,
         _: Request<w::ListTokensRequest>,
     ) -> Result<Response<w::ListTokensResponse>, Status> {
-        let tokens = self.portal.db.tokens().await.map_err(unanswered)?;
+        let tokens = self.ask(self.portal.db.tokens()).await?;
         Ok(Response::new(w::ListTokensResponse { tokens: tokens.into_iter().map(wire::token).collect() }))
     }
 
@@ -565,7 +385,7 @@ impl PortalService for Staff {
         request: Request<w::RevokeTokenRequest>,
     ) -> Result<Response<w::RevokeTokenResponse>, Status> {
         let by = self.by(&request, &request.get_ref().note)?;
-        tokens::revoke(&self.portal.db, request.into_inner().name, by).await?;
+        tokens::revoke(self, request.into_inner().name, by).await?;
         Ok(Response::new(w::RevokeTokenResponse {}))
     }
 
@@ -613,11 +433,6 @@ fn invalid(error: impl std::fmt::Display) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
-/// Staff learns what hosts and machines need not know.
-fn unanswered(error: crate::db::DbError) -> Status {
-    refusals::for_staff(&error)
-}
-
 fn catalogue(error: NotCatalogued) -> Status {
     let remedy = match error {
         NotCatalogued::NameTaken => "; choose another name",
@@ -628,16 +443,4 @@ fn catalogue(error: NotCatalogued) -> Status {
         NotCatalogued::TagTaken => "",
     };
     Status::failed_precondition(format!("{error}{remedy}"))
-}
-
-fn unchanged(error: KeyUnchanged) -> Status {
-    match error {
-        KeyUnchanged::UnknownKey => {
-            Status::not_found(format!("{error}; `kms-portal key list` lists those that are"))
-        }
-        KeyUnchanged::Revoked(_) => Status::failed_precondition(format!(
-            "{error}, so it gives nothing to anybody; `kms-portal revocations withdraw` takes that back"
-        )),
-        error => Status::failed_precondition(error.to_string()),
-    }
 }

@@ -5,7 +5,7 @@ use shared::policy::Policy;
 use shared::product_key::{KeyKind, ProductTag};
 
 use super::world::{ORGANISATION, OTHER_PRODUCT, PRODUCT, World};
-use crate::db::{KeyFilter, KeyUnchanged, NotCatalogued, Organisation, Product};
+use crate::db::{KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product};
 use crate::rules::granted::{GRANTED_MAX, Granted, NotGrantable, Quota, Unfit};
 
 pub async fn a_key_has_one_number(world: World) {
@@ -98,7 +98,7 @@ pub async fn keys_are_listed_page_by_page(world: World) {
 pub async fn an_order_is_answered_once_and_whole_or_not_at_all(world: World) {
     let new = || world.new_key(&world.draw_key(KeyKind::Host, PRODUCT), PRODUCT, Granted::HOST);
     let issue = async |keys, order: &str| {
-        world.db.issue_keys(keys, order.to_owned(), world.by("sold")).await.unwrap()
+        world.db.issue_keys(keys, None, order.to_owned(), world.by("sold")).await.unwrap()
     };
     let listed = async |order: &str| {
         let filter = KeyFilter { order: Some(order.to_owned()), ..KeyFilter::default() };
@@ -119,6 +119,31 @@ pub async fn an_order_is_answered_once_and_whole_or_not_at_all(world: World) {
     issue(vec![new()], "4712").await.unwrap();
     issue(vec![new()], "").await.unwrap();
     assert_eq!((listed("4712").await, listed("").await), (1, 6), "without an order, all are listed");
+}
+
+/// A refused order has left its organisation behind, under the name that somebody had mistyped.
+pub async fn a_refused_order_adds_no_organisation(world: World) {
+    let buyer = Organisation { id: OrganisationId::from_bytes([50; 16]), name: "Other Works".into() };
+    let new = || {
+        let new = world.new_key(&world.draw_key(KeyKind::Host, PRODUCT), PRODUCT, Granted::HOST);
+        NewKey { organisation: buyer.id, ..new }
+    };
+    let issue = async |key, organisation: Option<&Organisation>, order: &str| {
+        let (organisation, order) = (organisation.cloned(), order.to_owned());
+        world.db.issue_keys(vec![key], organisation, order, world.by("sold")).await.unwrap()
+    };
+    let known = async || world.db.organisations().await.unwrap().len();
+    world.db.issue_keys(Vec::new(), None, "4711".into(), world.by("sold")).await.unwrap().unwrap();
+    assert_eq!(issue(new(), Some(&buyer), "4711").await, Err(KeyUnchanged::OrderAnswered));
+    let mut nothing = new();
+    nothing.granted.hosts = 0;
+    assert!(matches!(issue(nothing, Some(&buyer), "4712").await, Err(KeyUnchanged::Unfit(_))));
+    assert_eq!(issue(new(), None, "4712").await, Err(KeyUnchanged::UnknownOrganisation));
+    assert_eq!(known().await, 1);
+    issue(new(), Some(&buyer), "4712").await.unwrap();
+    assert_eq!(issue(new(), Some(&buyer), "4713").await, Err(KeyUnchanged::OrganisationKnown));
+    issue(new(), None, "4713").await.unwrap();
+    assert_eq!(known().await, 2);
 }
 
 pub async fn what_was_granted_is_told_with_who_and_why(world: World) {

@@ -164,7 +164,7 @@ impl World {
     }
 
     pub async fn issue(&self, key: NewKey) -> Result<(), KeyUnchanged> {
-        self.db.issue_keys(vec![key], String::new(), self.by("order 1")).await.unwrap()
+        self.db.issue_keys(vec![key], None, String::new(), self.by("order 1")).await.unwrap()
     }
 
     /// A key for so many machines.

@@ -106,20 +106,29 @@ impl Work for SetOrganisation {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let Organisation { id, name } = &self.organisation;
-        let values = [id.as_bytes().into(), name.as_str().into(), self.by.at.into()];
         let other = "SELECT name FROM organisations WHERE id <> $1 AND name = $2";
-        if sql.row(other, &values[..2]).await?.is_some() {
+        if sql.row(other, &[id.as_bytes().into(), name.as_str().into()]).await?.is_some() {
             return Ok(Err(NotCatalogued::NameTaken));
         }
-        sql.run(
-            "INSERT INTO organisations (id, name, added_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name",
-            &values,
-        )
-        .await?;
-        note(sql, &self.by, "set organisation", name).await?;
+        add_organisation(sql, &self.organisation, &self.by).await?;
         Ok(Ok(()))
     }
+}
+
+/// Adds an organisation whose name nobody else has, or gives it this name.
+pub(super) async fn add_organisation(
+    sql: &mut dyn Sql,
+    organisation: &Organisation,
+    by: &By,
+) -> Result<(), DbError> {
+    let Organisation { id, name } = organisation;
+    sql.run(
+        "INSERT INTO organisations (id, name, added_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+        &[id.as_bytes().into(), name.as_str().into(), by.at.into()],
+    )
+    .await?;
+    note(sql, by, "set organisation", name).await
 }
 
 /// Gives one organisation numbers of its own for a product, or the product's own again.

@@ -7,11 +7,10 @@ use shared::product_key::{KeyKind, KeyNumber};
 use shared::time::Timestamp;
 use tonic::{Request, Status};
 
-use super::{Staff, invalid, number, time, unanswered, unchanged, wire};
+use super::keys::unchanged;
+use super::{Staff, invalid, number, time, wire};
 use crate::api::refusals;
-use crate::db::{
-    CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, OfferedTerms, PlaceName,
-};
+use crate::db::{CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, OfferedTerms, PlaceName};
 use crate::issue::Unconfirmed;
 use crate::rules::KeyRefusal;
 use crate::rules::hosts::Certifying;
@@ -29,13 +28,13 @@ pub(super) async fn make_terms(
     let by = staff.by(request, &request.get_ref().note)?;
     let number = number(&request.get_ref().number)?;
     let portal = &staff.portal;
-    let key = portal.db.key(number, by.at).await.map_err(unanswered)?;
+    let key = staff.ask(portal.db.key(number, by.at)).await?;
     if key.ok_or_else(|| unchanged(KeyUnchanged::UnknownKey))?.kind != KeyKind::Host {
         return Err(Status::failed_precondition(format!(
             "key {number} is for machines, and a machine is activated by codes without terms: run `kms-portal confirm`"
         )));
     }
-    let made = portal.db.make_terms(number, portal.issuer(), by).await.map_err(unanswered)?;
+    let made = staff.ask(portal.db.make_terms(number, portal.issuer(), by)).await?;
     let OfferedTerms { sold, last_call } = made.map_err(unconfirmed)?;
     Ok(w::MakeTermsResponse {
         terms: sold.number,
@@ -65,7 +64,7 @@ pub(super) async fn confirm(
                 return Err(unconfirmed(Unconfirmed::EndOfHost));
             }
             let call = ConfirmHost { id, terms, issuer: portal.issuer(), by, dry_run };
-            portal.db.confirm_host(call).await.map_err(unanswered)?.map(host)
+            staff.ask(portal.db.confirm_host(call)).await?.map(host)
         }
         CodeKind::Machine | CodeKind::Confirmation => {
             if terms.is_some() {
@@ -74,7 +73,7 @@ pub(super) async fn confirm(
             let signer = portal.code_signer().ok_or_else(|| Status::failed_precondition(NO_CODE_KEY))?;
             let place = CertificateId::from_bytes(rand::random());
             let call = ConfirmMachine { id, ends_at, place, signer, by, dry_run };
-            portal.db.confirm_machine(call).await.map_err(unanswered)?.map(machine)
+            staff.ask(portal.db.confirm_machine(call)).await?.map(machine)
         }
     };
     let mut answer = confirmed.map_err(|error| {
@@ -125,7 +124,7 @@ pub(super) async fn free_place(
     let by = staff.by(request, &request.get_ref().note)?;
     let key = number(&request.get_ref().number)?;
     let place = place(key, &request.get_ref().place)?;
-    if staff.portal.db.free_place(key, place, by).await.map_err(unanswered)? {
+    if staff.ask(staff.portal.db.free_place(key, place, by)).await? {
         return Ok(w::FreePlaceResponse {});
     }
     Err(Status::not_found(format!(

@@ -5,11 +5,10 @@ use shared::product_key::ProductKey;
 use shared::spelling::is_near;
 use tonic::Status;
 
-use super::{text, unanswered};
-use crate::db::{Db, Organisation, Product};
+use super::text;
+use crate::db::{Organisation, Product};
 
-pub(super) async fn product(db: &Db, name: &str) -> Result<Product, Status> {
-    let known = db.products().await.map_err(unanswered)?;
+pub(super) fn product(known: &[Product], name: &str) -> Result<Product, Status> {
     let found = known.iter().find(|known| known.name == name || known.id.to_string() == name);
     found.cloned().ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|known| known.name.as_str()).collect();

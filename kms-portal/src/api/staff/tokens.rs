@@ -5,8 +5,8 @@ use rand::RngExt as _;
 use tonic::Status;
 use zeroize::Zeroizing;
 
-use super::{time, unanswered};
-use crate::db::{By, Db, NewToken, TokenLike};
+use super::{Staff, time};
+use crate::db::{By, NewToken, TokenLike};
 use crate::issue::StaffToken;
 use crate::roles::Role;
 
@@ -14,7 +14,7 @@ use crate::roles::Role;
 const NAME_MAX: usize = 64;
 
 pub(super) async fn issue(
-    db: &Db,
+    staff: &Staff,
     wanted: w::IssueTokenRequest,
     by: By,
 ) -> Result<w::IssueTokenResponse, Status> {
@@ -32,7 +32,7 @@ pub(super) async fn issue(
     let token = StaffToken::new(random);
     let who = by.who.clone();
     let new = NewToken { name: name.clone(), digest: token.digest(), role, ends_at };
-    if let Err(TokenLike(known)) = db.issue_token(new, by).await.map_err(unanswered)? {
+    if let Err(TokenLike(known)) = staff.ask(staff.portal.db.issue_token(new, by)).await? {
         let like = if known == name { String::new() } else { format!(", which looks like {name:?}") };
         return Err(Status::failed_precondition(format!(
             "a token {known:?} was issued before{like}, and the changes name people by their tokens; choose another name"
@@ -42,9 +42,9 @@ pub(super) async fn issue(
     Ok(w::IssueTokenResponse { token: token.text().to_string() })
 }
 
-pub(super) async fn revoke(db: &Db, name: String, by: By) -> Result<(), Status> {
+pub(super) async fn revoke(staff: &Staff, name: String, by: By) -> Result<(), Status> {
     let who = by.who.clone();
-    if !db.revoke_token(name.clone(), by).await.map_err(unanswered)? {
+    if !staff.ask(staff.portal.db.revoke_token(name.clone(), by)).await? {
         return Err(Status::not_found(format!(
             "there is no token {name:?}; `kms-portal token list` lists those that there are"
         )));

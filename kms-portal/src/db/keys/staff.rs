@@ -10,7 +10,7 @@ use shared::time::Timestamp;
 
 use super::{Raise, lock};
 use crate::db::DbError;
-use crate::db::catalogue::{self, lines};
+use crate::db::catalogue::{self, Organisation, add_organisation, lines};
 use crate::db::changes::{By, note};
 use crate::db::sql::Sql;
 use crate::db::work::Work;
@@ -60,6 +60,9 @@ pub enum KeyUnchanged {
     /// There is no such organisation.
     #[error("no such organisation is known")]
     UnknownOrganisation,
+    /// The organisation that was to be added is there: somebody else has added it just now.
+    #[error("somebody has added this organisation just now; run the command again")]
+    OrganisationKnown,
     /// There is no such key.
     #[error("no key has this number")]
     UnknownKey,
@@ -77,6 +80,8 @@ pub enum KeyUnchanged {
 /// Adds keys, all of them or none.
 pub(in crate::db) struct IssueKeys {
     pub(in crate::db) keys: Vec<NewKey>,
+    /// Who buys them, if that is a new organisation.
+    pub(in crate::db) organisation: Option<Organisation>,
     /// The order that they answer; may be empty.
     pub(in crate::db) order: String,
     pub(in crate::db) by: By,
@@ -89,8 +94,14 @@ impl Work for IssueKeys {
     /// What may be refused comes first: a refusal must not leave a part behind.
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         for key in &self.keys {
-            if let Err(refused) = check_new(sql, key).await? {
+            if let Err(refused) = self.check(sql, key).await? {
                 return Ok(Err(refused));
+            }
+        }
+        if let Some(Organisation { name, .. }) = &self.organisation {
+            let taken = "SELECT id FROM organisations WHERE name = $1";
+            if sql.row(taken, &[name.as_str().into()]).await?.is_some() {
+                return Ok(Err(KeyUnchanged::OrganisationKnown));
             }
         }
         let order = self.order.as_str();
@@ -100,6 +111,9 @@ impl Work for IssueKeys {
                 return Ok(Err(KeyUnchanged::OrderAnswered));
             }
         }
+        if let Some(organisation) = &self.organisation {
+            add_organisation(sql, organisation, &self.by).await?;
+        }
         for key in &self.keys {
             self.insert(sql, key).await?;
         }
@@ -107,25 +121,26 @@ impl Work for IssueKeys {
     }
 }
 
-/// Whether a key can be added.
-async fn check_new(sql: &mut dyn Sql, key: &NewKey) -> Result<Result<(), KeyUnchanged>, DbError> {
-    if catalogue::product(sql, key.product).await?.is_none() {
-        return Ok(Err(KeyUnchanged::UnknownProduct));
-    }
-    if catalogue::organisation(sql, key.organisation).await?.is_none() {
-        return Ok(Err(KeyUnchanged::UnknownOrganisation));
-    }
-    let taken = "SELECT number FROM keys WHERE number = $1 OR mac = $2";
-    if sql.row(taken, &[key.number.as_bytes().into(), key.mac.as_bytes().into()]).await?.is_some() {
-        return Ok(Err(KeyUnchanged::NumberTaken));
-    }
-    if let Err(refused) = key.granted.raises() {
-        return Ok(Err(refused.into()));
-    }
-    Ok(key.granted.fits(key.kind).map_err(KeyUnchanged::from))
-}
-
 impl IssueKeys {
+    /// Whether a key can be added.
+    async fn check(&self, sql: &mut dyn Sql, key: &NewKey) -> Result<Result<(), KeyUnchanged>, DbError> {
+        if catalogue::product(sql, key.product).await?.is_none() {
+            return Ok(Err(KeyUnchanged::UnknownProduct));
+        }
+        let is_new = self.organisation.as_ref().is_some_and(|new| new.id == key.organisation);
+        if !is_new && catalogue::organisation(sql, key.organisation).await?.is_none() {
+            return Ok(Err(KeyUnchanged::UnknownOrganisation));
+        }
+        let taken = "SELECT number FROM keys WHERE number = $1 OR mac = $2";
+        if sql.row(taken, &[key.number.as_bytes().into(), key.mac.as_bytes().into()]).await?.is_some() {
+            return Ok(Err(KeyUnchanged::NumberTaken));
+        }
+        if let Err(refused) = key.granted.raises() {
+            return Ok(Err(refused.into()));
+        }
+        Ok(key.granted.fits(key.kind).map_err(KeyUnchanged::from))
+    }
+
     async fn insert(&self, sql: &mut dyn Sql, key: &NewKey) -> Result<(), DbError> {
         let product = catalogue::product(sql, key.product).await?;
         let product = product.ok_or_else(|| DbError::damaged("the product of a key"))?;

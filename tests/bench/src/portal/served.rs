@@ -219,7 +219,7 @@ impl Ground {
             note: String::new(),
             granted: Granted::machines(GRANTED_MAX),
         };
-        db.issue_keys(vec![key], String::new(), by()).await?.map_err(|error| anyhow!("{error}"))
+        db.issue_keys(vec![key], None, String::new(), by()).await?.map_err(|error| anyhow!("{error}"))
     }
 }
 
