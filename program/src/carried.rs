@@ -130,7 +130,15 @@ impl CarriedFile {
 
     /// The asks that have no confirmation yet.
     pub fn asks(&self) -> impl Iterator<Item = &Body> {
-        self.pieces.iter().filter_map(|piece| if let Piece::Ask(ask) = piece { Some(ask) } else { None })
+        self.numbered_asks().map(|(_, ask)| ask)
+    }
+
+    /// The same, each with the number of its block, from 1.
+    pub fn numbered_asks(&self) -> impl Iterator<Item = (usize, &Body)> {
+        self.pieces.iter().zip(1..).filter_map(|(piece, number)| match piece {
+            Piece::Ask(ask) => Some((number, ask)),
+            _ => None,
+        })
     }
 
     /// The confirmations.
@@ -141,10 +149,10 @@ impl CarriedFile {
         })
     }
 
-    /// What is wrong with each block that cannot be read.
-    pub fn damaged(&self) -> impl Iterator<Item = &ArmourError> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Damaged(_, error) => Some(error),
+    /// Which blocks cannot be read, counted from 1, and what is wrong with each.
+    pub fn damaged(&self) -> impl Iterator<Item = (usize, &ArmourError)> {
+        self.pieces.iter().zip(1..).filter_map(|(piece, number)| match piece {
+            Piece::Damaged(_, error) => Some((number, error)),
             _ => None,
         })
     }

@@ -273,15 +273,6 @@ pub fn host_activation_from_pem(text: &[u8]) -> Result<v1::Signed, BadFile> {
     v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)
 }
 
-/// The signed asks of machines in a file of `kms-client proxy collect`, in their order; none if there is none. Nothing is verified yet.
-///
-/// # Errors
-/// One is damaged, or the text is none.
-pub fn machine_activations_from_pem(text: &[u8]) -> Result<Vec<v1::Signed>, BadFile> {
-    let bodies = all_from_pem(MACHINE_ACTIVATION, text)?;
-    bodies.iter().map(|body| v1::Signed::decode(body.as_slice()).map_err(|_| BadFile::Body)).collect()
-}
-
 /// The file of a confirmation, for `kms-client proxy apply`.
 pub fn confirmation_to_pem(confirmation: &SignedConfirmation) -> String {
     to_pem(CONFIRMATION, &confirmation.encode_to_vec())

@@ -96,8 +96,11 @@ async fn apply(client: &Client, path: &Path) -> Result<Answer, Failure> {
 
 /// Says what cannot be read. It stays in the file.
 fn damaged(file: &CarriedFile, text: &mut String) -> u8 {
-    for error in file.damaged() {
-        let _ = writeln!(text, "Not read, and left in the file: {error}. Collect again on that machine.");
+    for (number, error) in file.damaged() {
+        let _ = writeln!(
+            text,
+            "Block {number} is not read, and left in the file: {error}. Collect again on that machine."
+        );
     }
     if file.damaged().next().is_none() { 0 } else { EX_DATAERR }
 }

@@ -5,24 +5,27 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use program::carried::{CarriedFile, NotCarried};
 use program::exit::{EX_CANTCREAT, EX_DATAERR, EX_NOINPUT};
 use program::output::{self, json_text};
+use prost::Message as _;
 use proto::portal::v1 as w;
 use proto::v1::Signed;
 use serde_json::{Value, json};
 use shared::activation::MachineActivation;
 use shared::files::{self, HOST_ACTIVATION, MACHINE_ACTIVATION};
 use shared::print::Lines;
+use shared::reason::Reason;
 use store::output::OutputFile;
 use store::regular;
-use tonic::Code;
+use tonic::{Code, Status};
 use zeroize::Zeroizing;
 
-use super::ask::{PortalAt, ask, refused};
+use super::ask::{PortalAt, ask, cause_of, refused};
 use super::failure::{Failure, OrExit as _, warn};
 
 /// Thousands of machines. A larger file is another one.
-const FILE_MAX_MIB: u64 = 16;
+const FILE_MAX_MIB: u64 = 64;
 
 #[derive(Debug, Args)]
 pub(super) struct AnswerFile {
@@ -40,28 +43,40 @@ pub(super) struct AnswerFile {
 }
 
 pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failure> {
+    let request = wanted.request.display();
     let text = read(&wanted.request)?;
-    let machines = files::machine_activations_from_pem(&text).or_exit(EX_DATAERR)?;
+    let machines = match CarriedFile::look(&wanted.request) {
+        Ok(file) => Some(file),
+        Err(NotCarried::Other(_)) => None,
+        Err(error) => return Err(error).or_exit(EX_NOINPUT),
+    };
     let has_host = !files::all_from_pem(HOST_ACTIVATION, &text).or_exit(EX_DATAERR)?.is_empty();
     let out = wanted.out.as_deref().map(|out| OutputFile::check(out, 0o644, wanted.force));
     let out = out.transpose().or_exit(EX_CANTCREAT)?;
-    let out = out.as_ref();
-    match (has_host, machines.is_empty()) {
-        (true, false) => {
-            let file = wanted.request.display();
-            let error = anyhow!("{file} has requests of a host and of machines; put them into two files");
-            Err(Failure { code: EX_DATAERR, error })
+    let error = match (has_host, machines) {
+        (false, Some(machines)) => return answer_machines(at, wanted, out.as_ref(), &machines),
+        (true, None) => return answer_host(at, wanted, out.as_ref(), &text),
+        (true, Some(_)) => {
+            anyhow!("{request} has requests of a host and of machines; put them into two files")
         }
-        (false, false) => answer_machines(at, wanted, out, machines),
-        (true, true) => answer_host(at, wanted, out, &text),
-        (false, true) => {
-            let file = wanted.request.display();
+        (false, None) => anyhow!(
+            "{request} has no request: a file of a host has -----BEGIN {HOST_ACTIVATION}----- in it, one of machines \
+             -----BEGIN {MACHINE_ACTIVATION}-----"
+        ),
+    };
+    Err(Failure { code: EX_DATAERR, error })
+}
+
+/// What is said of a request after which a later one was answered. The portal says REPLAYED, as to somebody who sends recorded asks.
+fn superseded(status: Status, remedy: &str) -> Result<Failure, Status> {
+    match cause_of(&status).and_then(|cause| cause.reason()) {
+        Some(Reason::Replayed) => {
             let error = anyhow!(
-                "{file} has no request: a file of a host has -----BEGIN {HOST_ACTIVATION}----- in it, one of machines \
-                 -----BEGIN {MACHINE_ACTIVATION}-----"
+                "the portal has answered a later request, so this one counts no more; {remedy} (REPLAYED)"
             );
-            Err(Failure { code: EX_DATAERR, error })
+            Ok(Failure { code: EX_DATAERR, error })
         }
+        _ => Err(status),
     }
 }
 
@@ -72,10 +87,14 @@ fn answer_host(
     text: &[u8],
 ) -> Result<String, Failure> {
     let signed = files::host_activation_from_pem(text).or_exit(EX_DATAERR)?;
+    let remedy = "if the host has no certificate from it, make another request there with `kms-host activate --request`";
     let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
-        Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())
-    })?;
+        match portal.answer_host(request).await {
+            Ok(answer) => Ok(Ok(answer.into_inner().answer.unwrap_or_default())),
+            Err(status) => superseded(status, remedy).map(Err),
+        }
+    })??;
     let pem = files::certificate_answer_to_pem(answer.chain, answer.roots);
     let Some(out) = out else { return Ok(pem) };
     out.write(pem.as_bytes()).or_exit(EX_CANTCREAT)?;
@@ -99,8 +118,9 @@ fn answer_host(
 
 /// What became of one machine.
 struct Answered {
-    /// The machine and the number of its key; `?` if the ask does not say.
+    /// The machine.
     machine: String,
+    /// The number of its key.
     key: String,
     /// How many machines of the key are activated and may be; or why this one is not.
     result: Result<(u64, u64), String>,
@@ -110,15 +130,22 @@ fn answer_machines(
     at: &PortalAt,
     wanted: &AnswerFile,
     out: Option<&OutputFile>,
-    asks: Vec<Signed>,
+    file: &CarriedFile,
 ) -> Result<String, Failure> {
+    let mut damaged: Vec<_> = file.damaged().map(|(number, error)| (number, error.to_string())).collect();
     let (mut answered, mut confirmations) = (Vec::new(), String::new());
+    let remedy = "if the machine is not licensed, collect from it again";
     ask(at, async |mut portal| {
-        for signed in asks {
-            let (machine, key) = MachineActivation::open(&signed).map_or_else(
-                |_| ("?".to_owned(), "?".to_owned()),
-                |ask| (ask.machine().to_string(), ask.product_key.number().to_string()),
-            );
+        for (number, body) in file.numbered_asks() {
+            let signed = Signed::decode(body.as_slice()).unwrap_or_default();
+            // The portal would refuse it as well, and nobody would know which one it was.
+            let (machine, key) = match MachineActivation::open(&signed) {
+                Ok(ask) => (ask.machine().to_string(), ask.product_key.number().to_string()),
+                Err(error) => {
+                    damaged.push((number, error.cause().to_string()));
+                    continue;
+                }
+            };
             let result = match portal.answer_machine(w::AnswerMachineRequest { ask: Some(signed) }).await {
                 Ok(answer) => {
                     let answer = answer.into_inner().answer.unwrap_or_default();
@@ -128,7 +155,8 @@ fn answer_machines(
                 }
                 // These concern one machine. After any other, the next would meet the same.
                 Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
-                    Err(format!("{:#}", refused(status).error))
+                    let failure = superseded(status, remedy).unwrap_or_else(refused);
+                    Err(format!("{:#}", failure.error))
                 }
                 Err(status) => return Err(status),
             };
@@ -136,11 +164,15 @@ fn answer_machines(
         }
         Ok(())
     })?;
-    let left = answered.iter().filter(|one| one.result.is_err()).count();
-    let confirmed = answered.len() - left;
+    let confirmed = answered.iter().filter(|one| one.result.is_ok()).count();
+    let all = answered.len() + damaged.len();
+    for (number, error) in &damaged {
+        warn(&format!("block {number} of the file cannot be used: {error}; collect from that machine again"));
+    }
     let told = if let Some(out) = out.filter(|_| confirmed != 0) {
         out.write(confirmations.as_bytes()).or_exit(EX_CANTCREAT)?;
-        told(&answered, out.path(), wanted.json)
+        let damaged = damaged.iter().map(|(number, _)| *number);
+        told(&answered, damaged.collect(), out.path(), wanted.json)
     } else {
         for Answered { machine, key, result } in &answered {
             if let Err(cause) = result {
@@ -149,15 +181,15 @@ fn answer_machines(
         }
         confirmations
     };
-    if left == 0 {
+    if confirmed == all {
         return Ok(told);
     }
     output::print(&Lines(told).to_string(), 0);
-    let error = anyhow!("{left} of {} machines were not confirmed; the others were", answered.len());
+    let error = anyhow!("{} of {all} machines were not confirmed; the others were", all - confirmed);
     Err(Failure { code: EX_DATAERR, error })
 }
 
-fn told(answered: &[Answered], out: &Path, as_json: bool) -> String {
+fn told(answered: &[Answered], damaged: Vec<usize>, out: &Path, as_json: bool) -> String {
     if as_json {
         let machines = answered.iter().map(|Answered { machine, key, result }| match result {
             Ok((used, granted)) => {
@@ -165,7 +197,9 @@ fn told(answered: &[Answered], out: &Path, as_json: bool) -> String {
             }
             Err(cause) => json!({ "machine": machine, "key": key, "refused": cause }),
         });
-        return json_text(&json!({ "file": out, "machines": machines.collect::<Value>() }));
+        return json_text(
+            &json!({ "file": out, "machines": machines.collect::<Value>(), "damaged_blocks": damaged }),
+        );
     }
     let lines = answered.iter().map(|Answered { machine, key, result }| match result {
         Ok((used, granted)) => format!("{machine}: confirmed, {used} of {granted} machines of key {key}\n"),

@@ -263,7 +263,10 @@ impl Operator<'_> {
             part("in-letters", rows(&done.letters)) + &spelled + "\n"
         });
         let qr = qr(&done.letters).filter(|_| self.call.qr).map(|(qr, _)| part("for-camera", qr));
-        let parts = [Some(part("read-aloud", rows(&done.digits))), letters, qr];
+        // A host with other terms takes no such code, and says so.
+        let terms = done.host.filter(|host| 1 < host.last_terms);
+        let terms = terms.map(|host| self.text("terms-of", &[("terms", &host.terms.to_string())]) + "\n");
+        let parts = [Some(part("read-aloud", rows(&done.digits))), letters, qr, terms];
         parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 

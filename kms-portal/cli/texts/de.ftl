@@ -16,7 +16,7 @@ used-machines = Computer, die der Schlüssel aktiviert hat: { $used } von { $gra
 used-hosts = Hosts, die der Schlüssel aktiviert hat: { $used } von { $granted }.
 machine-known = Dieser Computer hat schon seinen Platz. Der Anruf kostet nichts.
 machine-new = Dieser Computer belegt einen Platz.
-host-known = Host { $host } hat schon eine Bestätigung bekommen und bekommt dieselbe noch einmal. Der Anruf kostet nichts.
+host-known = Host { $host } wurde heute oder bei einem früheren Anruf aktiviert. Dieser Anruf kostet nichts.
 host-new = Das ist Host { $host }, Aktivierung { $activation } von { $activations }.
 terms-of = Der Host braucht die Bedingungen { $terms } des Schlüssels.{ $terms ->
     [1] {""}

@@ -19,7 +19,7 @@ used-machines = Machines that the key has activated: { $used } of { $granted }.
 used-hosts = Hosts that the key has activated: { $used } of { $granted }.
 machine-known = This machine has its place already. The call costs nothing.
 machine-new = This machine takes a place.
-host-known = Host { $host } was read a confirmation before, and gets the same again. The call costs nothing.
+host-known = Host { $host } was activated today, or by an earlier call. This call costs nothing.
 host-new = This is host { $host }, activation { $activation } of { $activations }.
 terms-of = The host has to have terms { $terms } of the key.{ $terms ->
     [1] {""}

@@ -19,7 +19,7 @@ used-machines = Ordinateurs que la clé a activés : { $used } sur { $granted }.
 used-hosts = Hôtes que la clé a activés : { $used } sur { $granted }.
 machine-known = Cet ordinateur a déjà sa place. L'appel ne coûte rien.
 machine-new = Cet ordinateur prend une place.
-host-known = L'hôte { $host } a déjà reçu une confirmation et reçoit la même. L'appel ne coûte rien.
+host-known = L'hôte { $host } a été activé aujourd'hui ou lors d'un appel précédent. Cet appel ne coûte rien.
 host-new = C'est l'hôte { $host }, activation { $activation } sur { $activations }.
 terms-of = L'hôte doit avoir les conditions { $terms } de la clé.{ $terms ->
     [1] {""}

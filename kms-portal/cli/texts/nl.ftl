@@ -19,7 +19,7 @@ used-machines = Computers die de sleutel heeft geactiveerd: { $used } van { $gra
 used-hosts = Hosts die de sleutel heeft geactiveerd: { $used } van { $granted }.
 machine-known = Deze computer heeft al een plaats. Het gesprek kost niets.
 machine-new = Deze computer neemt een plaats in.
-host-known = Host { $host } heeft al een bevestiging gekregen en krijgt dezelfde opnieuw. Het gesprek kost niets.
+host-known = Host { $host } is vandaag of bij een eerder gesprek geactiveerd. Dit gesprek kost niets.
 host-new = Dit is host { $host }, activering { $activation } van { $activations }.
 terms-of = De host moet voorwaarden { $terms } van de sleutel hebben.{ $terms ->
     [1] {""}

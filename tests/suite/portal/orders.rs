@@ -30,6 +30,22 @@ async fn an_order_whose_answer_was_lost_names_its_keys_and_issues_no_more() {
     assert_eq!(listed, numbers);
     portal.does(&[&issue[..], &["--order", "4712"]].concat()).await;
     assert_eq!(portal.json(&["key", "list"]).await.as_array().unwrap().len(), 4);
+
+    // Somebody uses the name twice. It was said to have been answered, by the keys of another customer.
+    let other = ["key", "issue", "--product", "Atlas", "--kind", "mak", "--machines", "9"];
+    let other = [&other[..], &["--organisation", "Other Ltd", "--seats", "9", "--order", "4711"]].concat();
+    let refused = portal.run(&other).await;
+    let differs = "organisation Example Works and not Other Ltd, kind host and not multiple-activation, number of keys 3 and not 1, \
+                   machines 0 and not 9, hosts 6 and not 0, activations 10 and not 0, releases 0 and not 5, seats 0 and not 9;";
+    assert!(refused.code == 65 && refused.stderr.contains(differs), "{}", refused.stderr);
+    assert!(numbers.iter().all(|number| !refused.stderr.contains(number)), "{}", refused.stderr);
+    let known = portal.does(&["organisation", "list"]).await;
+    assert!(!known.contains("Other Ltd"), "{known}");
+    for odd in ["", " 4713", "47\n13", &"4".repeat(501)] {
+        let refused = portal.run(&[&issue[..], &["--order", odd]].concat()).await;
+        assert_eq!(refused.code, 64, "{odd:?}: {}", refused.stderr);
+    }
+    assert_eq!(portal.json(&["key", "list"]).await.as_array().unwrap().len(), 4);
 }
 
 #[tokio::test]
@@ -91,6 +107,24 @@ async fn machines_of_a_closed_network_are_answered_by_one_file_and_each_refusal_
     let arguments = [&arguments[..], &["--force"]].concat();
     portal.run(&arguments).await;
     assert_eq!(fs::read(&answer).unwrap(), written, "the same file gets the same bytes");
+
+    // For one damaged block, nobody got an answer.
+    let whole = fs::read_to_string(&file).unwrap();
+    let inside = whole.match_indices("-----BEGIN").nth(1).unwrap().0 + 60;
+    fs::write(&file, format!("{}{}", &whole[..inside], &whole[inside + 10..])).unwrap();
+    let damaged = portal.run(&arguments).await;
+    assert!(damaged.stderr.contains("block 2 of the file cannot be used"), "{}", damaged.stderr);
+    assert!(damaged.code == 65 && damaged.stderr.contains("2 of 4 machines"), "{}", damaged.stderr);
+    assert_eq!(fs::read(&answer).unwrap(), written);
+
+    // A machine that has asked again since is no thief who sends recorded asks.
+    portal.confirm(machines[0].for_confirmation(&key)).await.unwrap();
+    fs::write(&file, &whole).unwrap();
+    let superseded = portal.run(&arguments).await.stdout;
+    assert!(
+        superseded.contains("has answered a later request") && superseded.contains("REPLAYED"),
+        "{superseded}"
+    );
     fs::write(&file, to_pem(HOST_ACTIVATION, &[1]) + &fs::read_to_string(&file).unwrap()).unwrap();
     let mixed = portal.run(&arguments).await;
     assert!(mixed.code == 65 && mixed.stderr.contains("two files"), "{}", mixed.stderr);
