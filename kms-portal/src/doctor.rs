@@ -12,11 +12,14 @@ use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
 use crate::remedy;
 
-/// An issuing certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
+/// A code certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
 /// Clocks that follow a time server differ by less, and it takes less to ask for one.
 const CLOCKS_APART: Duration = Duration::from_secs(10);
+
+/// Hosts renew from 60 days before the end of the issuing certificate, and cannot outlive it: by then it should be another one.
+const ISSUER_ENDS_SOON: Duration = Duration::from_hours(90 * 24);
 
 /// With less than this the disk counts as full: the database needs room even for what it is about to refuse.
 const FREE_LEAST: u64 = 16 << 20;
@@ -118,7 +121,7 @@ fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {
             "the issuing certificate is valid only from {begins} on, and nothing can be signed until then"
         );
         fail("issuer", format!("{text}; see to the clock of this machine, or {renew}"))
-    } else if ends <= now + ENDS_SOON {
+    } else if ends <= now + ISSUER_ENDS_SOON {
         warn("issuer", format!("the issuing certificate ends in {}; {renew}", Length(ends.since(now))))
     } else {
         ok("issuer", format!("the issuing certificate is valid until {ends}"))

@@ -121,7 +121,8 @@ impl PortalHome {
         self.data.join(config::FILE_NAME)
     }
 
-    fn key_path(&self) -> PathBuf {
+    /// The issuing key.
+    pub fn key_path(&self) -> PathBuf {
         self.secrets.join("issuing.key")
     }
 

@@ -9,6 +9,7 @@ mod keys;
 mod tokens;
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -82,6 +83,8 @@ pub struct Issuer {
     certificate: IssuingCertificate,
     signed: Signed,
     roots: Roots,
+    /// When a root has revoked the certificate.
+    revoked_at: RwLock<Option<Timestamp>>,
 }
 
 impl Issuer {
@@ -94,7 +97,23 @@ impl Issuer {
         if certificate.public_key != key.public() {
             return Err(NotAnIssuer::OtherKey);
         }
-        Ok(Issuer { key, certificate, signed, roots: roots.clone() })
+        let roots = roots.clone();
+        Ok(Issuer { key, certificate, signed, roots, revoked_at: RwLock::default() })
+    }
+
+    /// When a root has revoked the certificate, as far as was heard.
+    pub fn revoked_at(&self) -> Option<Timestamp> {
+        *self.revoked_at.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs nothing while this says that the certificate is revoked: nobody would believe it, and machines would pay for it with places.
+    pub fn take_note(&self, revoked_at: Option<Timestamp>) {
+        *self.revoked_at.write().unwrap_or_else(PoisonError::into_inner) = revoked_at;
+    }
+
+    fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.revoked_at().is_none_or(|revoked_at| now < revoked_at)
+            && self.certificate.check_valid_at(now).is_ok()
     }
 
     /// The certificate.
@@ -105,7 +124,7 @@ impl Issuer {
     /// Whether it can sign for this product now.
     pub fn signs(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> bool {
         let may = self.certificate.covers(product) && self.certificate.allows(test);
-        may && self.certificate.check_valid_at(now).is_ok()
+        may && self.is_valid_at(now)
     }
 
     fn check(&self, product: shared::ids::ProductId, test: bool, now: Timestamp) -> Result<(), KeyRefusal> {
@@ -113,7 +132,8 @@ impl Issuer {
             return Ok(());
         }
         let IssuingCertificate { not_before, not_after, .. } = self.certificate;
-        tracing::warn!(%product, test, %not_before, %not_after, "the issuing certificate cannot sign");
+        let revoked_at = self.revoked_at().map(tracing::field::display);
+        tracing::warn!(%product, test, %not_before, %not_after, revoked_at, "the issuing certificate cannot sign");
         Err(KeyRefusal::IssuerEnded)
     }
 }
@@ -161,7 +181,7 @@ impl Issue for Issuer {
         &self,
         list: &RevocationList,
     ) -> Result<Result<SignedRevocationList, ListTooLarge>, KeyRefusal> {
-        if self.certificate.check_valid_at(list.issued_at).is_err() {
+        if !self.is_valid_at(list.issued_at) {
             return Err(KeyRefusal::IssuerEnded);
         }
         let list = list.clone().within_limit(Some(&self.signed));

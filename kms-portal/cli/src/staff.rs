@@ -10,9 +10,13 @@ use super::ask::{PortalAt, ask};
 use super::failure::Failure;
 use super::shown::{hex, instant, table, time};
 
+/// How the portal is.
+pub(super) fn looked(at: &PortalAt) -> Result<w::GetStatusResponse, Failure> {
+    ask(at, async |mut portal| Ok(portal.get_status(w::GetStatusRequest {}).await?.into_inner()))
+}
+
 pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
-    let status =
-        ask(at, async |mut portal| Ok(portal.get_status(w::GetStatusRequest {}).await?.into_inner()))?;
+    let status = looked(at)?;
     if as_json {
         return Ok(json_text(&json!({
             "version": status.version,
@@ -22,6 +26,7 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
             "now_ms": status.now,
             "issuer_not_before_ms": status.issuer_not_before,
             "issuer_not_after_ms": status.issuer_not_after,
+            "issuer_revoked_at_ms": instant(status.issuer_revoked_at),
             "tls_not_after_ms": instant(status.tls_not_after),
             "code_key_not_after_ms": instant(status.code_key_not_after),
             "products": status.products,
@@ -43,6 +48,12 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
         format!("TLS certificate: valid until {}.", time(status.tls_not_after)),
         format!("Products: {}, organisations: {}.", status.products, status.organisations),
     ];
+    if let Some(at) = instant(status.issuer_revoked_at) {
+        lines.push(format!(
+            "A root has revoked the issuing certificate, from {} on: nothing is signed.",
+            time(at)
+        ));
+    }
     if let Some(ends_at) = instant(status.code_key_not_after) {
         lines.push(format!("Code certificate: valid until {}.", time(ends_at)));
     }

@@ -1,12 +1,13 @@
 //! Looking after a portal: `doctor`, `backup`, `restore`.
 
+mod served;
+
 use std::path::Path;
 
 use anyhow::anyhow;
 use kms_portal::config::PortalSettingSources;
 use kms_portal::doctor::{PortalFinding, PortalHealth, examine};
 use kms_portal::home::{NewBackup, OpenedBackup, PortalHome};
-use kms_portal::remedy;
 use program::exit::EX_CONFIG;
 use program::output::{self, json_text};
 use program::owner::{hint_at_owner, is_of_another};
@@ -15,10 +16,8 @@ use shared::print::Lines;
 use shared::time::Clock as _;
 use wire::SystemClock;
 
-use super::ask::PortalAt;
 use super::failure::{Failure, OrExit as _};
 use super::offline::{self, as_owner, become_owner};
-use super::staff;
 
 /// The command did what it was told, and has found something wrong.
 const EX_FOUND: u8 = 1;
@@ -28,16 +27,7 @@ pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) ->
     let sources = PortalSettingSources::new(config, home.path());
     let found = examine(home, &sources, SystemClock::new().now());
     let mut findings = offline::runtime()?.block_on(found);
-    let served = findings.iter_mut().find(|found| found.what == "served" && found.health == PortalHealth::Ok);
-    if let Some(served) = served {
-        if let Err(Failure { error, .. }) = staff::status(&PortalAt::here(home), false) {
-            served.health = PortalHealth::Fail;
-            served.text =
-                format!("a portal has this directory and does not answer: {}", remedy::message(&*error));
-        } else {
-            findings.push(changes(home));
-        }
-    }
+    served::examine(home, &mut findings);
     let name = |health| match health {
         PortalHealth::Ok => "ok",
         PortalHealth::Warn => "warn",
@@ -60,22 +50,6 @@ pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) ->
     output::print(&Lines(text).to_string(), EX_FOUND);
     let what: Vec<_> = failed.iter().map(|found| found.what).collect();
     Err(Failure { code: EX_FOUND, error: anyhow!("what keeps the portal from serving: {}", what.join(", ")) })
-}
-
-/// Whether the record of changes is whole, which only the portal that serves can say: to open its database here would write.
-fn changes(home: &PortalHome) -> PortalFinding {
-    let (health, text) = match staff::verified(&PortalAt::here(home)) {
-        Err(Failure { error, .. }) => {
-            (PortalHealth::Warn, format!("the changes cannot be checked: {error:#}"))
-        }
-        Ok(checked) => match staff::broken(&checked) {
-            Some(broken) => (PortalHealth::Warn, broken),
-            None => {
-                (PortalHealth::Ok, format!("{} changes are recorded, and none was altered", checked.changes))
-            }
-        },
-    };
-    PortalFinding { what: "audit", health, text }
 }
 
 pub(super) fn backup(home: &PortalHome, folder: &Path, config: Option<&Path>) -> Result<String, Failure> {
@@ -119,8 +93,9 @@ pub(super) fn restore(home: &PortalHome, folder: &Path) -> Result<String, Failur
     home.restore(backup)?;
     let data = home.path().display();
     let what = if has_database {
-        "What was activated after the backup is not known here: it stays licensed, and takes a place again when it asks. The old \
-         portal must not serve any more."
+        "What happened after the backup is not known here. Machines stay licensed, and take their places again when they ask. Hosts \
+         serve until their certificates end, and are activated again by their keys before that. For revocations, install the list of a \
+         host with `kms-portal install-revocations`. Issue, raise and block keys again. The old portal must not serve any more."
     } else {
         "Its database is on a PostgreSQL server and was not in the backup. Several portals may serve that database."
     };

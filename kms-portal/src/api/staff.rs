@@ -113,6 +113,7 @@ impl PortalService for Staff {
             now: self.portal.clock.now().unix_ms(),
             issuer_not_before: issuer.certificate().not_before.unix_ms(),
             issuer_not_after: issuer.certificate().not_after.unix_ms(),
+            issuer_revoked_at: issuer.revoked_at().map_or(0, Timestamp::unix_ms),
             tls_not_after: tls.map_or(0, |certificate| certificate.ends_at.unix_ms()),
             products: products as u64,
             organisations: organisations as u64,

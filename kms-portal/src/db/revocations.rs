@@ -156,8 +156,8 @@ pub enum NotRevoked {
     /// There is nothing to withdraw.
     #[error("this portal has revoked nothing of this")]
     NotInForce,
-    /// The issuing certificate has ended.
-    #[error("the issuing certificate has ended, so no list can be signed")]
+    /// The issuing certificate has ended, or a root has revoked it.
+    #[error("the issuing certificate has ended or is revoked, so no list can be signed")]
     IssuerEnded,
     /// The list would be too large.
     #[error(transparent)]

@@ -122,6 +122,9 @@ pub enum TermsFault {
     /// The issuing certificate in them is not valid.
     #[error("of their issuing certificate, {0}")]
     Issuer(ChainError),
+    /// A root has revoked the issuing certificate in them.
+    #[error("a root has revoked their issuing certificate")]
+    IssuerRevoked,
     /// The certificate would end too late or too soon.
     #[error(transparent)]
     Day(#[from] DayFault),
@@ -218,6 +221,9 @@ impl Issuer {
             return Err(TermsFault::OtherIssuer);
         }
         certificate.check_valid_at(now).map_err(TermsFault::Issuer)?;
+        if certificate.id == self.certificate.id && !self.is_valid_at(now) {
+            return Err(TermsFault::IssuerRevoked);
+        }
         let confirmed = ConfirmationId::of_host(id, terms, day, &self.key);
         confirmed.map_err(|error: CodeError| {
             tracing::warn!(%error, "terms of a host key make no certificate");

@@ -42,6 +42,9 @@ pub struct GetStatusResponse {
     /// The addresses for staff; none if staff may use the socket alone.
     #[prost(string, repeated, tag = "11")]
     pub staff_listening: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When a root has revoked the issuing certificate.
+    #[prost(int64, tag = "12")]
+    pub issuer_revoked_at: i64,
 }
 /// A product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

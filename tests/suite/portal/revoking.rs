@@ -3,12 +3,13 @@
 use kms_client::{LicenseState, Notice, Outcome, Reason};
 use kms_host::home::{HOUR_MS, Home};
 use kms_vendor::{RevokeRequest, Signer};
+use shared::certificate::{IssuingCertificate, Roots};
 use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use world::HostProcess;
 use world::asker::{Asker, wire};
 
-use super::stage::{PortalStage, text};
+use super::stage::{Asking, PortalStage, text};
 use crate::commands::run_at;
 use crate::stage::{now, outcomes, serve, until};
 
@@ -97,13 +98,17 @@ async fn a_laptop_whose_key_was_revoked_shows_a_notice_and_works_on() {
     let shown = portal.json(&["key", "show", &number]).await;
     assert!(shown["revoked_at_ms"].is_i64() && portal.does(&["key", "list"]).await.contains(" revoked"));
     let unblocked = portal.run(&["key", "unblock", &number]).await;
-    assert!(unblocked.code == 65 && unblocked.stderr.contains("revocations withdraw"), "{}", unblocked.stderr);
+    assert!(
+        unblocked.code == 65 && unblocked.stderr.contains("revocations withdraw"),
+        "{}",
+        unblocked.stderr
+    );
 
     portal.kill().await;
     portal.start().await;
     let listed = portal.json(&["revocations", "list"]).await;
     let revoked = (&listed["revoked"][0]["subject"], &listed["revoked"][0]["kind"]);
-    assert_eq!(revoked, (&number.into(), &"key".into()));
+    assert_eq!(revoked, (&number.clone().into(), &"key".into()));
     assert_eq!(listed["by_portal"]["revoked"], 1);
 
     // The customer has paid after all. The portal has another port now.
@@ -150,6 +155,37 @@ async fn a_list_of_a_root_goes_by_the_portal_to_hosts_and_by_a_file_to_those_wit
     std::fs::write(&file, stranger.vendor().revoke(&request).unwrap().pem).unwrap();
     let refused = portal.run(&["install-revocations", &file]).await;
     assert!(refused.code == 65 && refused.stderr.contains("is not valid"), "{}", refused.stderr);
+}
+
+/// It went on signing what nobody believed, and machines paid for that with places. Nothing said so.
+#[tokio::test]
+async fn a_portal_whose_issuing_certificate_is_revoked_signs_nothing_and_its_doctor_says_what_helps() {
+    let portal = PortalStage::open("").await;
+    let key = portal.machines_key("2").await;
+    let machine = || Asking::new(portal.product()).for_confirmation(&key);
+    let confirmation = portal.confirm(machine()).await.unwrap().confirmation.unwrap();
+    let roots = portal.stage.shop.vendor().roots();
+    let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).unwrap();
+    let issuing = IssuingCertificate::verify(&confirmation.issuing_certificate.unwrap(), &roots).unwrap().id;
+    portal.does(&["doctor"]).await;
+
+    portal.does(&["install-revocations", &revoke_by_root(&portal, issuing)]).await;
+    let refused = portal.confirm(machine()).await.unwrap_err();
+    assert_eq!(refused.cause.reason(), Some(Reason::IssuerEnded));
+    assert!(portal.does(&["key", "list"]).await.contains("1 of 2 machines"));
+    let refused = portal.run(&["revoke", &key.number().to_string(), "--reason", "x"]).await;
+    assert!(refused.code == 65 && refused.stderr.contains("is revoked"), "{}", refused.stderr);
+    let looked = portal.run(&["doctor"]).await;
+    let row = looked.stdout.lines().find(|line| line.starts_with("FAIL  issuer")).unwrap_or_default();
+    let old = portal.data.join("issuing.key");
+    assert!(looked.code == 1 && row.contains(&format!("move {} away", text(&old))), "{}", looked.stdout);
+
+    // The remedy.
+    std::fs::rename(&old, portal.stage.folder.path().join("issuing.key")).unwrap();
+    portal.does(&["init"]).await;
+    portal.install_issuer().await;
+    assert_eq!(portal.confirm(machine()).await.unwrap().used, 2);
+    portal.does(&["doctor"]).await;
 }
 
 fn revoke_by_root(portal: &PortalStage, id: CertificateId) -> String {

@@ -9,7 +9,7 @@ use shared::print::one_line;
 use shared::revocation::REASON_MAX_BYTES;
 use tonic::{Response, Status};
 
-use super::{Staff, invalid, unanswered};
+use super::{Staff, invalid};
 use crate::db::{By, KeptList, NotRevoked, RevocationSubject, RevokedEntry, TakenBack, WithdrawnIds};
 
 pub(super) async fn revoke(
@@ -23,7 +23,7 @@ pub(super) async fn revoke(
             "a reason is one line of {REASON_MAX_BYTES} bytes at most"
         )));
     }
-    let taken = staff.portal.revoke(subject(&named)?, unlisted, by.clone()).await.map_err(unanswered)?;
+    let taken = staff.ask(staff.portal.revoke(subject(&named)?, unlisted, by.clone())).await?;
     let taken = taken.map_err(refused)?;
     let (kind, number) = (taken.kind.name(), taken.number);
     tracing::info!(subject = named, kind, number, who = by.who, "revoked");
@@ -38,14 +38,14 @@ pub(super) async fn withdraw(
 ) -> Result<Response<w::WithdrawRevocationResponse>, Status> {
     let named = request.subject;
     let portal = &staff.portal;
-    let withdrawn = portal.db.withdraw_revocation(subject(&named)?, portal.issuer(), by.clone()).await;
-    let WithdrawnIds { ids: withdrawn, number } = withdrawn.map_err(unanswered)?.map_err(refused)?;
+    let withdrawn = portal.db.withdraw_revocation(subject(&named)?, portal.issuer(), by.clone());
+    let WithdrawnIds { ids: withdrawn, number } = staff.ask(withdrawn).await?.map_err(refused)?;
     tracing::info!(subject = named, withdrawn, number, who = by.who, "withdrew a revocation");
     Ok(Response::new(w::WithdrawRevocationResponse { withdrawn, number }))
 }
 
 pub(super) async fn list(staff: &Staff) -> Result<Response<w::ListRevocationsResponse>, Status> {
-    let kept = staff.portal.db.revocations().await.map_err(unanswered)?;
+    let kept = staff.ask(staff.portal.db.revocations()).await?;
     let lists = [&kept.by_issuer, &kept.by_root].into_iter().filter_map(|kept| kept.list.clone());
     let lists = lists.map(SignedRevocationList::decode).collect::<Result<_, _>>();
     Ok(Response::new(w::ListRevocationsResponse {
@@ -62,7 +62,7 @@ pub(super) async fn install(
     request: w::InstallRevocationsRequest,
 ) -> Result<Response<w::InstallRevocationsResponse>, Status> {
     let list = request.list.ok_or_else(|| Status::invalid_argument("it has no list"))?;
-    let installed = staff.portal.install_revocations(&list, by).await.map_err(unanswered)?;
+    let installed = staff.ask(staff.portal.install_revocations(&list, by)).await?;
     let (list, installed) = installed.map_err(refused)?;
     let (by_root, revoked) = (list.is_by_root(), list.list().revoked().len() as u64);
     tracing::info!(
@@ -114,7 +114,8 @@ fn refused(error: NotRevoked) -> Status {
             "`kms-portal revocations list` lists what is revoked; what a root has revoked, only a later list of a root withdraws"
         }
         NotRevoked::IssuerEnded => {
-            "have a root sign the portal's request again (`kms-vendor issuer sign`), and run `kms-portal install-issuer`"
+            "have a root sign the portal's request again (`kms-vendor issuer sign`), and run `kms-portal install-issuer`; `kms-portal doctor` \
+             says what is wrong with it"
         }
         NotRevoked::TooLarge(_) => {
             "take back a key by its number in place of its machines one by one: the list has one id for all of them. `kms-portal revocations \
