@@ -153,14 +153,15 @@ impl PortalCore {
         let now = self.clock.now();
         let certificate = CertificateId::from_bytes(rand::random());
         let host = signing_key.host();
-        let asked = Asked { nonce, asked_at };
-        let ask = HostAsk { signing_key, asked, certificate, now, hour_width, issuer: self.issuer() };
-        let (done, claimed) = match claim {
-            Claim::Key(key) => {
-                let ask = ActivateHost { key: self.mac(&key), ask };
-                (self.db.activate_host(ask).await, Some(key.number()))
+        let issuer = self.issuer();
+        let ask = |asked| HostAsk { signing_key, asked, certificate, now, hour_width, issuer };
+        let claimed = if let Claim::Key(key) = &claim { Some(key.number()) } else { None };
+        let done = match (Asked::new(nonce, asked_at, now).map(ask), claim) {
+            (Err(refused), _) => Ok(Err(refused)),
+            (Ok(ask), Claim::Key(key)) => {
+                self.db.activate_host(ActivateHost { key: self.mac(&key), ask }).await
             }
-            Claim::Renewal(product) => (self.db.renew_host(RenewHost { product, ask }).await, None),
+            (Ok(ask), Claim::Renewal(product)) => self.db.renew_host(RenewHost { product, ask }).await,
         };
         let done = done.map_err(|error| self.unanswered(error))?.map_err(|refused| {
             let key = claimed.map(|key| key.to_string()).unwrap_or_default();
@@ -195,18 +196,21 @@ impl PortalCore {
         ask: Option<&Signed>,
     ) -> Result<v1::ActivateMachineResponse, Unanswered> {
         let ask = MachineActivation::open(required(ask)?).map_err(|error| error.cause())?;
-        let (machine, claimed) = (ask.machine(), ask.product_key.number());
-        let work = ActivateMachine {
+        let (machine, claimed, now) = (ask.machine(), ask.product_key.number(), self.clock.now());
+        let work = |asked| ActivateMachine {
             key: self.mac(&ask.product_key),
             product: ask.product,
             asker: Holder { machine, fingerprint: ask.fingerprint, parts: ask.parts },
             digest: InstallationId::digest(&ask.machine_key, ask.product, &ask.parts),
-            asked: Asked { nonce: ask.nonce, asked_at: ask.asked_at },
+            asked,
             place: CertificateId::from_bytes(rand::random()),
-            now: self.clock.now(),
+            now,
             issuer: self.issuer(),
         };
-        let done = self.db.activate_machine(work).await.map_err(|error| self.unanswered(error))?;
+        let done = match Asked::new(ask.nonce, ask.asked_at, now).map(work) {
+            Ok(work) => self.db.activate_machine(work).await.map_err(|error| self.unanswered(error))?,
+            Err(refused) => Err(refused),
+        };
         let done = done.map_err(|refused| {
             tracing::info!(%machine, key = %claimed, %refused, "refused a machine");
             refused.cause()
@@ -228,10 +232,12 @@ impl PortalCore {
         ask: Option<&Signed>,
     ) -> Result<v1::ReleaseMachineResponse, Unanswered> {
         let ask = MachineRelease::open(required(ask)?).map_err(|error| error.cause())?;
-        let (machine, key) = (ask.machine(), ask.key_number);
-        let asked = Asked { nonce: ask.nonce, asked_at: ask.asked_at };
-        let work = ReleaseMachine { key, product: ask.product, machine, asked, now: self.clock.now() };
-        let done = self.db.release_machine(work).await.map_err(|error| self.unanswered(error))?;
+        let (machine, key, now) = (ask.machine(), ask.key_number, self.clock.now());
+        let work = |asked| ReleaseMachine { key, product: ask.product, machine, asked, now };
+        let done = match Asked::new(ask.nonce, ask.asked_at, now).map(work) {
+            Ok(work) => self.db.release_machine(work).await.map_err(|error| self.unanswered(error))?,
+            Err(refused) => Err(refused),
+        };
         let done = done.map_err(|refused| {
             tracing::info!(%machine, %key, %refused, "refused a release");
             refused.cause()

@@ -64,7 +64,6 @@ macro_rules! battery {
                 a_renewal_costs_nothing_and_only_the_latest_is_given_again
                 a_host_that_was_never_activated_is_not_renewed
                 a_blocked_key_activates_nobody_and_renews_who_is_there_until_its_end
-                a_host_whose_clock_is_ahead_is_told_so_and_nothing_is_kept
                 the_certificate_has_what_was_sold
                 odd_hours_are_for_test_products
                 a_host_with_two_keys_is_renewed_by_the_one_that_is_valid;
@@ -84,7 +83,6 @@ macro_rules! battery {
                 a_machine_on_other_hardware_takes_its_place_along_as_often_as_places_are_given_back
                 without_parts_the_fingerprint_tells_a_copy
                 a_blocked_or_ended_key_confirms_nobody
-                a_machine_whose_clock_is_ahead_is_told_so_and_nothing_is_kept
                 no_key_and_another_products_key_look_the_same
                 an_issuer_that_has_ended_signs_nothing_and_nothing_is_taken
                 a_raised_key_gives_more_and_a_lowered_one_takes_nothing_away;

@@ -34,15 +34,17 @@ use shared::product_key::KeyNumber;
 use shared::revocation::SignedList;
 use shared::time::Timestamp;
 
-use crate::issue::{Issue, Pepper, TokenDigest, Unconfirmed};
+use crate::issue::{Issue, Pepper, Unconfirmed};
 use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
+use crate::staff_token::TokenDigest;
 
 pub use catalogue::{NotCatalogued, Organisation, Product};
 pub use changes::{By, CheckedChanges, StaffChange};
 pub use error::DbError;
 pub use hosts::{
-    ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, OfferedTerms, RenewHost, SoldTerms,
+    ActivateHost, CertifiedHost, CodeHost, ConfirmHost, HostAsk, ListedHost, OfferedTerms, RenewHost,
+    SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
 pub use places::{

@@ -1,12 +1,10 @@
-//! What the portal makes: product keys, tokens of its staff, the confirmations of machines, the certificates of hosts, the terms of host
-//! keys, revocation lists.
+//! What the portal makes: product keys, the confirmations of machines, the certificates of hosts, the terms of host keys, revocation lists.
 //!
 //! The issuing key signs confirmations, certificates and lists, with its certificate beside them. `codes` signs what is read aloud. `db`
 //! keeps each with its place or activation, so the same ask gets the same bytes.
 
 mod codes;
 mod keys;
-mod tokens;
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -29,7 +27,6 @@ use crate::rules::KeyRefusal;
 
 pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
 pub use keys::{KeyMac, Pepper};
-pub use tokens::{StaffToken, TokenDigest};
 
 /// Signs for the portal. It is a trait because a key may live in hardware.
 ///

@@ -2,8 +2,8 @@
 //!
 //! It holds an issuing key that a root has signed for a year, and never a root. Read next: `rules`, what a key allows; `db`, what is kept
 //! of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
-//! the calls, and `roles`, which of them staff may make; `home`, the data directory; `run`, which puts them together, and `reload`. The
-//! commands are the nested crate `cli`.
+//! the calls; `roles`, which of them staff may make, and `staff_token`, by which it is known; `home`, the data directory; `run`, which puts
+//! them together, and `reload`. The commands are the nested crate `cli`.
 
 pub mod api;
 #[cfg(feature = "battery")]
@@ -18,5 +18,6 @@ pub mod remedy;
 pub mod roles;
 pub mod rules;
 pub mod run;
+pub mod staff_token;
 
 pub use run::{OpenedPortal, RunningPortal, run};

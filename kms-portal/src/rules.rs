@@ -51,13 +51,11 @@ impl Validity {
     }
 }
 
-/// Which ask of a host or a machine this is (protocol.md 11).
+/// Which ask of a host or a machine this is (protocol.md 11). Its clock was not ahead when it was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Its name. Who repeats an ask repeats it.
-    pub nonce: Nonce,
-    /// The asker's clock when it was made. It is compared with the asker's own earlier asks only.
-    pub asked_at: Timestamp,
+    nonce: Nonce,
+    asked_at: Timestamp,
 }
 
 /// How far the asker's clock may be ahead of the portal's. What is kept of an ask refuses every one that is not later, so without a limit
@@ -65,15 +63,30 @@ pub struct Asked {
 const AHEAD_MAX: Duration = Duration::from_hours(4);
 
 impl Asked {
-    /// Whether the asker's clock is not ahead of the portal's. An ask by file may be weeks old, so nothing is said of one that is behind.
+    /// An ask that is heard now. An ask by file may be weeks old, so nothing is said of a clock that is behind.
     ///
     /// # Errors
-    /// [`KeyRefusal::ClockAhead`].
-    fn check_clock(self, now: Timestamp) -> Result<(), KeyRefusal> {
-        if self.asked_at <= now + AHEAD_MAX {
-            return Ok(());
+    /// [`KeyRefusal::ClockAhead`]: the asker's clock is ahead of the portal's.
+    pub fn new(nonce: Nonce, asked_at: Timestamp, now: Timestamp) -> Result<Asked, KeyRefusal> {
+        if asked_at <= now + AHEAD_MAX {
+            return Ok(Asked { nonce, asked_at });
         }
-        Err(KeyRefusal::ClockAhead { by: self.asked_at.since(now), now })
+        Err(KeyRefusal::ClockAhead { by: asked_at.since(now), now })
+    }
+
+    /// An ask that was heard before, as it was kept.
+    pub(crate) const fn kept(nonce: Nonce, asked_at: Timestamp) -> Asked {
+        Asked { nonce, asked_at }
+    }
+
+    /// Its name. Who repeats an ask repeats it.
+    pub fn nonce(self) -> Nonce {
+        self.nonce
+    }
+
+    /// The asker's clock when it was made. It is compared with the asker's own earlier asks only.
+    pub fn asked_at(self) -> Timestamp {
+        self.asked_at
     }
 
     /// Whether this is a later ask than the last one that was heard of the same asker.
@@ -188,5 +201,23 @@ impl KeyRefusal {
             KeyRefusal::HourWidth => Reason::Malformed.with(&[("cause", self)]),
             KeyRefusal::IssuerEnded => Reason::IssuerEnded.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One ask with a clock that was months ahead took a place, and made every later ask a recorded one, for as long.
+    #[test]
+    fn an_ask_from_a_clock_that_is_ahead_is_none_and_one_from_long_ago_is() {
+        let (now, nonce) = (Timestamp::from_unix_ms(1_800_000_000_000), Nonce::from_bytes([7; 16]));
+        let told = |asked_at| Asked::new(nonce, asked_at, now).map_err(|refused| refused.to_string());
+        for asked_at in [now + AHEAD_MAX, now, now - Duration::from_hours(9000)] {
+            assert_eq!(told(asked_at).unwrap().asked_at(), asked_at);
+        }
+        let ahead = now + AHEAD_MAX + Duration::from_millis(1);
+        assert_eq!(told(ahead).unwrap_err(), "the asker's clock is 4 h ahead");
+        assert_eq!(told(now + Duration::from_hours(4800)).unwrap_err(), "the asker's clock is 200 d ahead");
     }
 }

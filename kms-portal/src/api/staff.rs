@@ -140,8 +140,7 @@ impl PortalService for Staff {
         let id = id.ok_or_else(|| Status::invalid_argument("the id of a product has 16 bytes"))?;
         let policy = policy(product.policy.as_ref(), product.test)?;
         let features = Features::new(product.features).map_err(invalid)?;
-        let known =
-            self.ask(self.portal.db.products()).await?.into_iter().any(|known| known.id == id);
+        let known = self.ask(self.portal.db.products()).await?.into_iter().any(|known| known.id == id);
         if known != is_known {
             let (what, verb) =
                 if known { ("there already", "product set") } else { ("not known", "product add") };

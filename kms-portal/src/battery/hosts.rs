@@ -8,10 +8,8 @@ use shared::policy::Policy;
 use shared::product_key::KeyKind;
 
 use super::world::{DAY, MS, ORGANISATION, PRODUCT, START, TEST_PRODUCT, World, YEAR, told_host};
+use crate::rules::KeyRefusal;
 use crate::rules::granted::Granted;
-use crate::rules::{Asked, KeyRefusal};
-
-const HOUR: Duration = Duration::from_hours(1);
 
 pub async fn six_hosts_are_activated_ten_times_each(world: World) {
     let key = world.host_key(PRODUCT).await;
@@ -65,24 +63,6 @@ pub async fn a_recorded_ask_of_a_host_gets_nothing(world: World) {
     assert_eq!(world.renew(&recorded).await.unwrap_err(), KeyRefusal::Replayed, "an earlier renewal");
     let hosts = world.db.hosts(key.number()).await.unwrap();
     assert_eq!(hosts[0].activated.activations, 1);
-}
-
-/// One activation with a clock that was months ahead made every later ask a recorded one, for as long.
-pub async fn a_host_whose_clock_is_ahead_is_told_so_and_nothing_is_kept(mut world: World) {
-    let key = world.host_key(PRODUCT).await;
-    let mut host = world.host();
-    let now = world.now;
-    let ahead = |by| Asked { asked_at: now + by, ..world.asked() };
-    host.asked = ahead(4 * HOUR + MS);
-    assert_eq!(told_host(&world.activate(&key, &host).await), "the asker's clock is 4 h ahead");
-    assert_eq!(world.key(&key).await.taken.hosts, 0);
-    host.asked = ahead(Duration::ZERO);
-    assert_eq!(told_host(&world.activate(&key, &host).await), "host 1 of 6, activation 1 of 10");
-    host.asked = ahead(200 * DAY);
-    assert_eq!(told_host(&world.renew(&host).await), "the asker's clock is 200 d ahead");
-    world.now = now + DAY;
-    host.asked = Asked { asked_at: world.now + 4 * HOUR, ..world.asked() };
-    assert_eq!(told_host(&world.renew(&host).await), "host 1 of 6, activation 1 of 10", "that is no lie yet");
 }
 
 pub async fn a_renewal_costs_nothing_and_only_the_latest_is_given_again(mut world: World) {

@@ -168,7 +168,7 @@ pub async fn run(mut subject: Subject, steps: Vec<Step>) {
                 Which::Last if !made.is_empty() => made[made.len() - 1],
                 _ => {
                     let drawn = (number as u128) << 64 | u128::try_from(now.unix_ms()).unwrap();
-                    made.push(Asked { nonce: Nonce::from_bytes(drawn.to_be_bytes()), asked_at: now });
+                    made.push(Asked::kept(Nonce::from_bytes(drawn.to_be_bytes()), now));
                     made[made.len() - 1]
                 }
             }
@@ -316,7 +316,7 @@ impl Books {
             left: self.left.contains(&asker.machine),
         };
         let releases = self.releases(now);
-        let place = match release(asked, leaver, &self.granted, releases, now) {
+        let place = match release(asked, leaver, &self.granted, releases) {
             Ok(place) => place,
             Err(refused) => return refused.to_string(),
         };
@@ -368,7 +368,7 @@ impl Naive {
                 return RECORDED.into();
             }
             "again"
-        } else if last.is_some_and(|last| asked.asked_at <= last.asked_at) {
+        } else if last.is_some_and(|last| asked.asked_at() <= last.asked_at()) {
             return RECORDED.into();
         } else if let Some(own) = own {
             let known = self.places[own].hardware;
@@ -425,7 +425,7 @@ impl Naive {
         let own = self.own(machine);
         let last = self.last.get(&machine).filter(|last| **last != asked);
         let told = match own {
-            _ if last.is_some_and(|last| asked.asked_at <= last.asked_at) => return RECORDED.into(),
+            _ if last.is_some_and(|last| asked.asked_at() <= last.asked_at()) => return RECORDED.into(),
             Some(_) if 5 <= given_back => return exhausted(given_back),
             Some(own) => {
                 self.places.remove(own);

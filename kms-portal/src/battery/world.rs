@@ -227,7 +227,7 @@ impl World {
     pub fn asked(&self) -> Asked {
         let drawn = self.draw();
         let later = u64::from_be_bytes(drawn[8..].try_into().unwrap());
-        Asked { nonce: Nonce::from_bytes(drawn), asked_at: START + Duration::from_millis(later) }
+        Asked::kept(Nonce::from_bytes(drawn), START + Duration::from_millis(later))
     }
 
     pub fn activation(&self, key: &ProductKey, machine: &Machine) -> ActivateMachine {

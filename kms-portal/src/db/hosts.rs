@@ -155,8 +155,8 @@ impl HostAsk {
 
     /// What the key knows of this host.
     async fn known(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Option<KnownHost>, DbError> {
-        let host = self.signing_key.host();
-        let values = [key.as_bytes().into(), host.as_bytes().into(), self.asked.nonce.as_bytes().into()];
+        let (host, nonce) = (self.signing_key.host(), self.asked.nonce());
+        let values = [key.as_bytes().into(), host.as_bytes().into(), nonce.as_bytes().into()];
         let found = sql
             .row(
                 "SELECT h.number, h.activations, h.asked_at, (SELECT MAX(c.activation) FROM host_chains c \
@@ -209,7 +209,7 @@ impl HostAsk {
         let (activated, activation) = decided.kept();
         let host = self.signing_key.host();
         let (number, now) = (activated.host.into(), self.now.into());
-        let (host, asked_at) = (host.as_bytes().into(), self.asked.asked_at.into());
+        let (host, asked_at) = (host.as_bytes().into(), self.asked.asked_at().into());
         let values = [key.as_bytes().into(), number, host, activated.activations.into(), now, asked_at];
         sql.run(
             "INSERT INTO hosts (key, number, host, activations, activated_at, asked_at) \
@@ -219,7 +219,8 @@ impl HostAsk {
             &values,
         )
         .await?;
-        let (nonce, certificate) = (self.asked.nonce.as_bytes().into(), self.certificate.as_bytes().into());
+        let nonce = self.asked.nonce();
+        let (nonce, certificate) = (nonce.as_bytes().into(), self.certificate.as_bytes().into());
         let values =
             [key.as_bytes().into(), number, activation.into(), nonce, certificate, chain.into(), now];
         sql.run(

@@ -199,7 +199,7 @@ impl ActivateMachine {
             id,
             machine: self.asker.machine,
             product: key.product,
-            nonce: self.asked.nonce,
+            nonce: self.asked.nonce(),
             key_number: key.number,
             organisation: key.organisation.id,
             organisation_name: key.organisation.name.clone(),

@@ -7,8 +7,8 @@ use super::DbError;
 use super::changes::{By, note};
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
-use crate::issue::TokenDigest;
 use crate::roles::Role;
+use crate::staff_token::TokenDigest;
 
 /// What is known of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]

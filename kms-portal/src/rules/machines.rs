@@ -135,7 +135,7 @@ fn check_room(granted: &Granted, used: u64) -> Result<(), KeyRefusal> {
 
 /// Which place the machine gets, if any.
 ///
-/// 1. The machine's clock must not be ahead, the key has to be valid, and the machine must not be revoked.
+/// 1. The key has to be valid, and the machine must not be revoked.
 /// 2. The same ask again gets the same answer. An ask that is not later than the last one was recorded, and so was the last one if the
 ///    machine has no place any more.
 /// 3. A machine that has a place keeps it, even if the key has been lowered below its use.
@@ -155,7 +155,6 @@ pub fn place(
     taken: &Taken<'_>,
     now: Timestamp,
 ) -> Result<Placement, KeyRefusal> {
-    asked.check_clock(now)?;
     validity.check(now)?;
     check_not_revoked(taken.revoked_at)?;
     if taken.last.is_some_and(|last| last.nonce == asked.nonce) {

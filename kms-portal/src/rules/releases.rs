@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use shared::ids::CertificateId;
-use shared::time::Timestamp;
 
 use super::granted::Granted;
 use super::{Asked, KeyRefusal};
@@ -44,15 +43,13 @@ pub struct Leaver {
 /// A key that is blocked or has ended takes places back as every other.
 ///
 /// # Errors
-/// The machine has no place, or too many were given back, or the ask was recorded, or the machine's clock is ahead.
+/// The machine has no place, or too many were given back, or the ask was recorded.
 pub fn release(
     asked: Asked,
     leaver: Leaver,
     granted: &Granted,
     releases: Releases,
-    now: Timestamp,
 ) -> Result<Option<CertificateId>, KeyRefusal> {
-    asked.check_clock(now)?;
     if leaver.last.is_none_or(|last| last.nonce != asked.nonce) {
         asked.check_later(leaver.last.map(|last| last.asked_at))?;
     }

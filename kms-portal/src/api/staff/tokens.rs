@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::{Staff, time};
 use crate::db::{By, NewToken, TokenLike};
-use crate::issue::StaffToken;
 use crate::roles::Role;
+use crate::staff_token::StaffToken;
 
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 64;

@@ -205,7 +205,9 @@ impl Work for ConfirmHost {
         if !self.dry_run {
             if !matches!(decided, Certifying::Again(..)) {
                 // It has not asked itself, so its last ask stays what it was.
-                ask.asked.asked_at = known.map_or(ask.asked.asked_at, |known| known.last_asked_at);
+                if let Some(known) = known {
+                    ask.asked = Asked::kept(ask.asked.nonce(), known.last_asked_at);
+                }
                 ask.write(sql, number, decided, chain.encoded()).await?;
             }
             let (activated, _) = decided.kept();
@@ -223,7 +225,7 @@ impl ConfirmHost {
         let nonce = Nonce::from_bytes(*certificate.as_bytes());
         HostAsk {
             signing_key,
-            asked: Asked { nonce, asked_at: Timestamp::from_unix_ms(0) },
+            asked: Asked::kept(nonce, Timestamp::from_unix_ms(0)),
             certificate,
             now: self.by.at,
             hour_width: HOUR,

@@ -50,7 +50,7 @@ impl Work for ReleaseMachine {
             return Ok(Err(KeyRefusal::NotActivatedHere));
         };
         let leaver = self.leaver(sql).await?;
-        let place = match release(self.asked, leaver, &key.granted, key.taken.releases, self.now) {
+        let place = match release(self.asked, leaver, &key.granted, key.taken.releases) {
             Ok(place) => place,
             Err(refused) => return Ok(Err(refused)),
         };

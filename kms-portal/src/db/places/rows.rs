@@ -131,7 +131,7 @@ pub(super) async fn last_ask(
     let last = "SELECT nonce, asked_at FROM machine_asks WHERE key = $1 AND machine = $2";
     let found = sql.row(last, &[key.as_bytes().into(), machine.as_bytes().into()]).await?;
     let asked = |row: SqlRow| {
-        Ok(Asked { nonce: row.bytes("nonce", Nonce::from_slice)?, asked_at: row.time("asked_at")? })
+        Ok(Asked::kept(row.bytes("nonce", Nonce::from_slice)?, row.time("asked_at")?))
     };
     found.map(asked).transpose()
 }
@@ -143,7 +143,8 @@ pub(super) async fn note_ask(
     machine: MachineId,
     asked: Asked,
 ) -> Result<(), DbError> {
-    let (nonce, asked_at) = (asked.nonce.as_bytes().into(), asked.asked_at.into());
+    let (nonce, asked_at) = (asked.nonce(), asked.asked_at().into());
+    let nonce = nonce.as_bytes().into();
     let values = [key.as_bytes().into(), machine.as_bytes().into(), nonce, asked_at];
     sql.run(
         "INSERT INTO machine_asks (key, machine, nonce, asked_at) VALUES ($1, $2, $3, $4) \
