@@ -193,11 +193,9 @@ pub(super) async fn find(
     mac: &KeyMac,
     now: Timestamp,
 ) -> Result<Option<IssuedKey>, DbError> {
-    let found = sql.locked("SELECT number FROM keys WHERE mac = $1", &[mac.as_bytes().into()]).await?;
-    match found.first() {
-        Some(row) => read(sql, row.bytes("number", KeyNumber::from_slice)?, now).await,
-        None => Ok(None),
-    }
+    sql.lock("SELECT number FROM keys WHERE mac = $1", &[mac.as_bytes().into()]).await?;
+    let values = [(now - RELEASES_WINDOW).into(), mac.as_bytes().into()];
+    sql.row(keys_where!("k.mac = $2"), &values).await?.as_ref().map(key).transpose()
 }
 
 /// The key with this number, which nobody else uses until the transaction ends.
@@ -206,7 +204,7 @@ pub(super) async fn lock(
     number: KeyNumber,
     now: Timestamp,
 ) -> Result<Option<IssuedKey>, DbError> {
-    sql.locked("SELECT number FROM keys WHERE number = $1", &[number.as_bytes().into()]).await?;
+    sql.lock("SELECT number FROM keys WHERE number = $1", &[number.as_bytes().into()]).await?;
     read(sql, number, now).await
 }
 

@@ -94,11 +94,10 @@ impl Work for ActivateMachine {
             Ok(key) => key,
             Err(refused) => return Ok(Err(refused)),
         };
-        // 2. The places that concern this machine.
-        let Concerned { own, by_code, similar, revoked_at } = self.places(sql, key.number).await?;
+        // 2. What concerns this machine.
+        let Concerned { last, own, by_code, similar, revoked_at } = self.concerned(sql, key.number).await?;
         // 3. The decision.
         let (used, releases) = (key.taken.machines, key.taken.releases);
-        let last = last_ask(sql, key.number, self.asker.machine).await?;
         let taken = Taken { last, own: own.as_ref(), by_code, similar: &similar, used, releases, revoked_at };
         let decided = place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now);
         let placement = match decided {
@@ -117,8 +116,9 @@ impl Work for ActivateMachine {
     }
 }
 
-/// The places that concern a machine.
+/// What concerns a machine.
 struct Concerned {
+    last: Option<Asked>,
     own: Option<Place>,
     by_code: Option<CertificateId>,
     similar: Vec<Place>,
@@ -126,8 +126,8 @@ struct Concerned {
 }
 
 impl ActivateMachine {
-    /// The place of this machine, the one that it has got by a code, and those of machines that share a part with it.
-    async fn places(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Concerned, DbError> {
+    /// The last ask of this machine, its place, the one that it has got by a code, and those of machines that share a part with it.
+    async fn concerned(&self, sql: &mut dyn Sql, key: KeyNumber) -> Result<Concerned, DbError> {
         let parts = Columns::of(&self.asker.parts);
         let values = [
             self.asker.machine.as_bytes().into(),
@@ -135,10 +135,14 @@ impl ActivateMachine {
             parts.disk(),
             parts.firmware(),
             (&self.digest).into(),
+            key.as_bytes().into(),
         ];
+        // One statement for all of it: that is what an activation costs most.
         let rows = sql
             .rows(
                 concat!(
+                    "SELECT a.nonce, a.asked_at, c.* FROM (SELECT 1 AS one) AS one \
+                     LEFT JOIN machine_asks a ON a.key = $6 AND a.machine = $1 LEFT JOIN (",
                     places_with!("machine = $1"),
                     " UNION ",
                     places_with!("board = $2"),
@@ -148,10 +152,12 @@ impl ActivateMachine {
                     places_with!("firmware = $4"),
                     " UNION ",
                     places_with!("machine = $5"),
+                    ") AS c ON TRUE",
                 ),
                 &values,
             )
             .await?;
+        let last = rows.first().map(last_ask).transpose()?.flatten();
         let (mut own, mut by_code, mut similar, mut revoked_at) = (None, None, Vec::new(), None);
         for listed in of_key(&rows, key)? {
             let online = listed.online();
@@ -162,13 +168,15 @@ impl ActivateMachine {
             match online {
                 _ if !listed.is_taken() => {}
                 None => by_code = Some(listed.id),
-                Some(place) if place.holder.machine == self.asker.machine => own = Some((place, listed.revoked_at)),
+                Some(place) if place.holder.machine == self.asker.machine => {
+                    own = Some((place, listed.revoked_at));
+                }
                 Some(place) => similar.push(place),
             }
         }
         // A machine that has a place of its own is that machine, whatever else its hardware was.
         let revoked_at = own.map_or(revoked_at, |(_, revoked_at)| revoked_at);
-        Ok(Concerned { own: own.map(|(own, _)| own), by_code, similar, revoked_at })
+        Ok(Concerned { last, own: own.map(|(own, _)| own), by_code, similar, revoked_at })
     }
 
     /// The id of the place.

@@ -22,6 +22,9 @@ pub(super) trait Sql: Send {
     async fn locked(&mut self, statement: &'static str, values: &[Value<'_>])
     -> Result<Vec<SqlRow>, DbError>;
 
+    /// Keeps these rows from everybody else until this transaction has ended.
+    async fn lock(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<(), DbError>;
+
     /// Runs a statement that finds none; returns how many it has changed.
     async fn run(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, DbError>;
 }
@@ -53,6 +56,10 @@ impl Sql for SqliteConnection {
         self.rows(statement, values).await
     }
 
+    async fn lock(&mut self, _: &'static str, _: &[Value<'_>]) -> Result<(), DbError> {
+        Ok(())
+    }
+
     async fn run(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, DbError> {
         Ok(on_sqlite(sqlx::query(statement), values).execute(self).await?.rows_affected())
     }
@@ -73,6 +80,10 @@ impl Sql for PgConnection {
         let locking = AssertSqlSafe(format!("{statement} FOR UPDATE"));
         let rows = on_postgres(sqlx::query(locking), values).fetch_all(self).await?;
         Ok(rows.into_iter().map(SqlRow::Postgres).collect())
+    }
+
+    async fn lock(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<(), DbError> {
+        self.locked(statement, values).await.map(drop)
     }
 
     async fn run(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, DbError> {

@@ -70,8 +70,10 @@ impl ReleaseMachine {
         let values = [self.machine.as_bytes().into()];
         let places = of_key(&sql.rows(places_with!("machine = $1"), &values).await?, self.key)?;
         let own = places.iter().find(|place| place.freed_at.is_none());
+        let last = "SELECT nonce, asked_at FROM machine_asks WHERE key = $1 AND machine = $2";
+        let last = sql.row(last, &[self.key.as_bytes().into(), self.machine.as_bytes().into()]).await?;
         Ok(Leaver {
-            last: last_ask(sql, self.key, self.machine).await?,
+            last: last.as_ref().map(last_ask).transpose()?.flatten(),
             own: own.map(|own| own.id),
             left: places.iter().any(|place| place.freed_at.is_some()),
         })

@@ -73,11 +73,11 @@ impl Work for ListPlaces {
     }
 }
 
-/// Those of the rows that are places of this key.
+/// Those of the rows that are places of this key. A row may have none.
 pub(super) fn of_key(rows: &[SqlRow], key: KeyNumber) -> Result<Vec<ListedPlace>, DbError> {
     let mut places = Vec::with_capacity(rows.len());
     for row in rows {
-        if row.bytes("key", KeyNumber::from_slice)? == key {
+        if row.get::<Option<Vec<u8>>>("key")?.is_some_and(|of| of == key.as_bytes()) {
             places.push(listed(row)?);
         }
     }
@@ -122,18 +122,11 @@ pub(super) async fn count(sql: &mut dyn Sql, key: KeyNumber, more: i64) -> Resul
     Ok(())
 }
 
-/// The last ask of this machine for this key.
-pub(super) async fn last_ask(
-    sql: &mut dyn Sql,
-    key: KeyNumber,
-    machine: MachineId,
-) -> Result<Option<Asked>, DbError> {
-    let last = "SELECT nonce, asked_at FROM machine_asks WHERE key = $1 AND machine = $2";
-    let found = sql.row(last, &[key.as_bytes().into(), machine.as_bytes().into()]).await?;
-    let asked = |row: SqlRow| {
-        Ok(Asked::kept(row.bytes("nonce", Nonce::from_slice)?, row.time("asked_at")?))
-    };
-    found.map(asked).transpose()
+/// The last ask of a machine for a key, if the row has one.
+pub(super) fn last_ask(row: &SqlRow) -> Result<Option<Asked>, DbError> {
+    let Some(nonce) = row.get::<Option<Vec<u8>>>("nonce")? else { return Ok(None) };
+    let nonce = Nonce::from_slice(&nonce).ok_or_else(|| DbError::damaged("nonce"))?;
+    Ok(Some(Asked::kept(nonce, row.time("asked_at")?)))
 }
 
 /// From now on, this is the last ask of this machine.

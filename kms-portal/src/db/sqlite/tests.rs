@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use super::SqliteFile;
 use crate::db::catalogue::SetOrganisation;
 use crate::db::sql::Sql;
+#[cfg(feature = "battery")]
+use crate::db::sql::{SqlRow, Value};
 use crate::db::work::Work;
 use crate::db::{By, Db, DbError, Organisation};
 
@@ -191,4 +193,75 @@ async fn changes_that_were_altered_afterwards_are_told_with_the_number_at_which_
         Some(2),
     )
     .await;
+}
+
+/// Work that counts its statements.
+#[cfg(feature = "battery")]
+struct Counted<W>(W);
+
+/// Where it counts them.
+#[cfg(feature = "battery")]
+struct Counting<'a> {
+    sql: &'a mut dyn Sql,
+    statements: usize,
+}
+
+#[cfg(feature = "battery")]
+#[async_trait]
+impl Sql for Counting<'_> {
+    async fn rows(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<Vec<SqlRow>, DbError> {
+        self.statements += 1;
+        self.sql.rows(statement, values).await
+    }
+
+    async fn locked(
+        &mut self,
+        statement: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<SqlRow>, DbError> {
+        self.statements += 1;
+        self.sql.locked(statement, values).await
+    }
+
+    async fn lock(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<(), DbError> {
+        self.sql.lock(statement, values).await
+    }
+
+    async fn run(&mut self, statement: &'static str, values: &[Value<'_>]) -> Result<u64, DbError> {
+        self.statements += 1;
+        self.sql.run(statement, values).await
+    }
+}
+
+#[cfg(feature = "battery")]
+#[async_trait]
+impl<W: Work> Work for Counted<W> {
+    type Done = (W::Done, usize);
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let mut counting = Counting { sql, statements: 0 };
+        let done = self.0.run(&mut counting).await?;
+        Ok((done, counting.statements))
+    }
+}
+
+/// Each statement goes to the thread of its connection and back, which costs more than what most of them do.
+#[cfg(feature = "battery")]
+#[tokio::test]
+async fn an_activation_takes_five_statements_and_one_that_is_repeated_three() {
+    use crate::battery::{Opened, World};
+
+    let (folder, _, db) = new().await;
+    let world = World::new(Opened { db, keeps: Box::new(folder) }).await;
+    let key = world.machine_key(5).await;
+    let mut machine = world.machine();
+    let count = async |machine: &_| {
+        let (done, statements) = world.db.write(Counted(world.activation(&key, machine))).await.unwrap();
+        assert!(done.is_ok());
+        statements
+    };
+    assert_eq!(count(&machine).await, 5, "new");
+    assert_eq!(count(&machine).await, 3, "again");
+    machine.asked = world.asked();
+    assert_eq!(count(&machine).await, 4, "its own");
 }
