@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
+use kms_portal::rules::calls::valid_for;
 use kms_portal::rules::granted::Granted;
 use program::exit::{EX_IOERR, EX_SOFTWARE, EX_USAGE};
 use program::output;
@@ -17,8 +18,9 @@ use program::output::json_text;
 use proto::portal::v1 as w;
 use serde_json::json;
 use shared::product_key::{KeyKind, KeyNumber};
-use shared::time::Timestamp;
+use shared::time::{Clock as _, Timestamp};
 use store::output::OutputFile;
+use wire::SystemClock;
 
 use super::ask::{PortalAt, ask};
 use super::failure::{Failure, OrExit as _, warn};
@@ -319,6 +321,10 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
     let Some(out) = &wanted.terms_out else { return Ok(()) };
     let fault = if wanted.kind != TypedKind::Host {
         "--terms-out is for a host key; leave it out".to_owned()
+    } else if valid_for(wanted.ends, SystemClock::new().now()).is_none() {
+        "a key that ends so soon has no terms, because a host's certificate by codes lasts at least a day after that of the call; leave \
+         --terms-out out, or choose a later day with --ends"
+            .to_owned()
     } else if wanted.csv.is_some() && !out.is_dir() {
         format!("{} is no folder; with --csv, name one for the terms", out.display())
     } else {
