@@ -221,7 +221,10 @@ async fn a_key_gives_as_many_machines_as_it_grants_and_more_once_it_is_raised() 
     let [first, second] = [(); 2].map(|()| Asking::new(portal.product()));
     portal.confirm(first.for_confirmation(&key)).await.unwrap();
     let told = refused(portal.confirm(second.for_confirmation(&key)).await);
-    assert!(told.starts_with("KEY_EXHAUSTED") && told.contains("all 1 machines"), "{told}");
+    assert!(
+        told.starts_with("KEY_EXHAUSTED") && told.contains("every place of this key is taken: 1 of 1"),
+        "{told}"
+    );
 
     portal.does(&["key", "raise", &key.number().to_string(), "--machines", "1"]).await;
     assert_eq!(portal.confirm(second.for_confirmation(&key)).await.unwrap().used, 2);
