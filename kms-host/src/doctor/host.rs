@@ -99,7 +99,13 @@ pub(super) fn alarms(known: &Known) -> Vec<Finding> {
     ];
     let checked = [&reasons[..], &words.map(|word| word.code)].concat();
     let alarms = known.status().map(|status| &status.alarms[..]).unwrap_or_default();
-    let is_checked = |code: &str| checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_");
+    // These say why the portal has not renewed a certificate, which no check knows.
+    let of_renewal = [Word::CERTIFICATE_ENDS_SOON.code, Reason::CertificateEnded.code()];
+    let has_portal = known.config.as_ref().is_some_and(|config| !config.portal.is_empty());
+    let is_checked = |code: &str| {
+        (checked.contains(&code) || code.starts_with("TLS_CERTIFICATE_"))
+            && !(has_portal && of_renewal.contains(&code))
+    };
     let others = alarms.iter().filter(|alarm| !is_checked(&alarm.code));
     let finding =
         |alarm: &Alarm| Finding::warn("alarm", format!("{}: {}", alarm.code, alarm.text), &alarm.remedy);

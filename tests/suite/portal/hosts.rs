@@ -94,6 +94,7 @@ async fn doctor_says_whether_the_portal_answers_and_when_certificates_are_renewe
 /// A host that was certified for 20 days is to be renewed at once; `doctor` said nothing of the portal.
 #[tokio::test]
 async fn doctor_names_what_is_to_be_renewed_and_which_lists_are_there() {
+    const WHY: &str = "The vendor's portal has not renewed it: NOT_ACTIVATED_HERE";
     let portal = PortalStage::open("").await;
     let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
     portal.stage.shop.certify(&home, ORGANISATION, an_hour_ago(), 20 * DAY).unwrap();
@@ -111,6 +112,15 @@ async fn doctor_names_what_is_to_be_renewed_and_which_lists_are_there() {
     let host = serve(&home).await;
     crate::stage::until("the list is fetched", async || home.path().join("revocations").exists()).await;
     examine(&home, &[]).await.find("portal", "ok", "of the portal is");
+
+    // The portal did not certify this host, so it does not renew it. Only the alarm knows that.
+    let is_told = async || {
+        let findings = examine(&home, &[]).await.findings;
+        findings
+            .iter()
+            .any(|finding| finding["check"] == "alarm" && finding["text"].as_str().unwrap().contains(WHY))
+    };
+    crate::stage::until("doctor says why the certificate is not renewed", is_told).await;
     host.stop().await.unwrap();
 }
 
