@@ -45,3 +45,21 @@ pub(super) fn status(refused: Unanswered) -> Status {
     };
     status_as(code, refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A portal that was busy said so under a code that tells proxies not to try again.
+    #[test]
+    fn what_hosts_say_without_a_signature_has_the_same_code_here() {
+        let mut seen = 0;
+        for reason in Reason::ALL {
+            if let Some(code) = reason.unsigned_status() {
+                assert_eq!(status((*reason).into()).code(), Code::from_i32(code), "{}", reason.code());
+                seen += 1;
+            }
+        }
+        assert!(5 < seen);
+    }
+}
