@@ -51,14 +51,16 @@ Run as root, kms-host works as the owner of the data directory, so that
 the service can read what root creates.";
 
 /// Code and meaning, as in BSD's sysexits.h.
-pub(super) const EXIT_CODES: [(&str, &str); 9] = [
+pub(super) const EXIT_CODES: [(&str, &str); 11] = [
     ("0", "done"),
     ("1", "doctor found a failure, or status --exit-code an alarm"),
     ("64", "wrong usage"),
-    ("65", "wrong file, damaged ledger, or unknown machine"),
-    ("69", "no host answers, the directory is in use, or no port to listen on"),
+    ("65", "wrong file, key or code, damaged ledger, or unknown machine"),
+    ("66", "a file that is named cannot be read"),
+    ("69", "no host or portal answers, the directory is in use, or no port to listen on"),
     ("73", "a file or a directory cannot be created, or exists already"),
     ("74", "the disk or standard output has failed"),
+    ("75", "another command is activating the host"),
     ("77", "not allowed for this user"),
     ("78", "wrong settings, or a certificate, key or ledger is missing"),
 ];
@@ -69,7 +71,7 @@ const EXAMPLES: [(&str, &str); 26] = [
     ("request", "kms-host request > host-request.pem"),
     (
         "activate",
-        "kms-host activate --portal https://kms.example.com < KEY\n\
+        "kms-host activate --portal https://kms.example.com\n\
          kms-host activate --request request.pem < KEY\n\
          kms-host activate --terms host-terms.pem\n\
          kms-host activate --terms host-terms.pem --confirm -",
@@ -132,9 +134,9 @@ pub(super) fn command() -> Command {
     for (code, meaning) in EXIT_CODES {
         let _ = write!(codes, "\n  {code:<3} {meaning}");
     }
-    command
-        .help_template(template)
-        .after_help(format!("{FIRST_STEPS}\n\nExit codes:{codes}\n\nTrying again may help with 69 and 74."))
+    command.help_template(template).after_help(format!(
+        "{FIRST_STEPS}\n\nExit codes:{codes}\n\nTrying again may help with 69, 74 and 75."
+    ))
 }
 
 /// clap lists all commands under one heading.
