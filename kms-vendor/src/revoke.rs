@@ -97,6 +97,14 @@ impl Vendor {
 }
 
 impl Vendor {
+    /// Whether anything was taken back.
+    ///
+    /// # Errors
+    /// [`VendorError::Damaged`].
+    pub fn has_revoked(&self) -> Result<bool, VendorError> {
+        Ok(!self.revoked_ids()?.is_empty())
+    }
+
     /// The ids of everything that was taken back.
     pub(crate) fn revoked_ids(&self) -> Result<BTreeSet<String>, VendorError> {
         let file: RevokedFile = registry::read(&self.path(REVOKED_FILE))?;

@@ -107,6 +107,8 @@ fn the_command_says_in_which_order_to_go_on_and_its_remedies_work() {
     let roots = answer(&home, &["roots"]);
     assert!(roots.contains(&format!("{digest}  root-1.key: replaced on ")), "{roots}");
 
+    assert!(!said.contains("revocation list"), "{said}");
+
     // The kept root signs by default, and the new one only if it is meant.
     let said = answer(&home, &issue_to("2"));
     assert!(!said.contains("products from before"), "{said}");
@@ -126,8 +128,14 @@ fn the_root_that_products_in_use_know_is_replaced_only_if_that_is_meant() {
     assert_eq!(code, 65);
     assert!(line.contains("would know neither; add --again"), "{line}");
     assert_eq!(answer(&home, &["roots"]), before);
-    // One that has just been made may have leaked at once.
-    answer(&home, &["roots", "replace", "1"]);
+    // One that has just been made may have leaked at once. Products with the next pair read no list that it has signed.
+    answer(&home, &["revoke", "0ff1ce00112233445566778899aabbcc", "--unlisted", "--out", "revoked.pem"]);
+    let said = answer(&home, &["roots", "replace", "1"]);
+    assert!(
+        said.contains("Sign the revocation list again, too, and install it: `kms-vendor revoke --out FILE`."),
+        "{said}"
+    );
+    answer(&home, &["revoke", "--out", "again.pem"]);
     answer(&home, &["roots", "replace", "2", "--again"]);
 }
 

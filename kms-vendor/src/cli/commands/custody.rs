@@ -124,6 +124,9 @@ fn replaced(vendor: &Vendor, done: &ReplacedRoot, now: Timestamp) -> Result<Answ
             recorded::rows(&to_sign, now)
         );
     }
+    if vendor.has_revoked()? {
+        text += "   Sign the revocation list again, too, and install it: `kms-vendor revoke --out FILE`.\n\n";
+    }
     text += "2. Wait until every host has renewed: until then, machines with a new product refuse it.\n\
              3. Build products with the new roots: `kms-vendor product rust NAME` or `product file NAME`.\n\
              4. Copy roots.pub to the portal's directory, and start the portal again.\n";
