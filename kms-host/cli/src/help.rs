@@ -57,7 +57,7 @@ pub(super) const EXIT_CODES: [(&str, &str); 11] = [
     ("64", "wrong usage"),
     ("65", "wrong file, key or code, damaged ledger, or unknown machine"),
     ("66", "a file that is named cannot be read"),
-    ("69", "no host or portal answers, the directory is in use, or no port to listen on"),
+    ("69", "no host or portal answers, directory in use, or no port to listen on"),
     ("73", "a file or a directory cannot be created, or exists already"),
     ("74", "the disk or standard output has failed"),
     ("75", "another command is activating the host"),
