@@ -143,6 +143,16 @@ impl Client {
         self.wait_for(async move { client.clear_key().await }).unwrap_or_else(|| Err(stopped()))
     }
 
+    /// Gives back the place of a key that was replaced or cleared. See [`Client::release_key`](crate::Client::release_key).
+    ///
+    /// # Errors
+    /// The portal was not asked.
+    #[cfg(feature = "keys")]
+    pub fn release_key(&self, number: crate::KeyNumber) -> Result<Round, Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.release_key(number).await }).unwrap_or_else(|| Err(stopped()))
+    }
+
     /// What the user reads to the vendor. See [`Client::installation_id`](crate::Client::installation_id).
     ///
     /// # Errors

@@ -61,7 +61,7 @@ pub(crate) fn of_portal(failure: Failure, terms: &Terms) -> Failure {
             let what = format!("no TLS 1.3: {what}");
             Reason::PortalUnreachable.with(&[("address", &address), ("cause", &what)])
         }
-        _ => return failure,
+        _ => failure.cause.of_portal(),
     };
     Failure { cause, ..failure }
 }
@@ -73,5 +73,7 @@ pub(crate) fn address(terms: &Terms) -> String {
 
 /// The portal has answered without a confirmation.
 pub(crate) fn no_confirmation(terms: &Terms) -> Cause {
-    Reason::AnswerMismatch.with(&[("address", &address(terms)), ("cause", &"it has no confirmation")])
+    Reason::AnswerMismatch
+        .with(&[("address", &address(terms)), ("cause", &"it has no confirmation")])
+        .of_portal()
 }

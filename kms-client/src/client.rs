@@ -95,8 +95,8 @@ impl Client {
         round::ask(&self.shell, Purpose::Wanted).await
     }
 
-    /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. It does not ask
-    /// again until [`activate`](Client::activate).
+    /// Retires this machine: it leaves the count of every host that answers, and forgets its lease. With a product key it gives back the
+    /// place of the key that has activated it. It does not ask again until [`activate`](Client::activate).
     ///
     /// # Errors
     /// As [`activate`](Client::activate).

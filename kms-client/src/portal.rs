@@ -339,7 +339,9 @@ impl Visit<'_> {
         let checked = opened.and_then(|confirmation| {
             confirmation.check_answer(ask, terms.organisation).map(|()| confirmation)
         });
-        checked.map(|confirmation| (wire, confirmation)).map_err(|error| error.cause(&address(terms)))
+        checked
+            .map(|confirmation| (wire, confirmation))
+            .map_err(|error| error.cause(&address(terms)).of_portal())
     }
 
     /// Why there is no ask to be confirmed.

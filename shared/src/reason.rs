@@ -6,6 +6,7 @@
 
 #[cfg(feature = "explain")]
 mod explain;
+mod portal;
 #[cfg(feature = "explain")]
 mod words;
 
@@ -28,6 +29,9 @@ pub const ERROR_DOMAIN: &str = "kms";
 
 /// The parameter of a reason that nobody has signed; its value is who said it.
 const UNSIGNED: &str = "unsigned";
+
+/// The parameter of a reason that is about the vendor's portal, if the text for hosts would name somebody else.
+const OF_PORTAL: &str = "portal";
 
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -474,9 +478,15 @@ impl Cause {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// What happened, with the parameters in braces, if this release knows the reason.
+    pub fn summary(&self) -> Option<&'static str> {
+        let of_portal = self.of_portal_texts().map(|(summary, _)| summary);
+        of_portal.or(self.reason().map(Reason::summary))
+    }
+
     /// What happened, in one line, with every parameter in its place.
     pub fn what(&self) -> String {
-        let Some(reason) = self.reason() else {
+        let Some(mut rest) = self.summary() else {
             let mut text = "a reason that this release does not know".to_owned();
             for (name, value) in self.parameters.iter().filter(|(name, _)| name != UNSIGNED) {
                 let _ = write!(text, ", {} {}", OneLine(name), OneLine(value));
@@ -484,7 +494,6 @@ impl Cause {
             return text;
         };
         let mut text = String::new();
-        let mut rest = reason.summary();
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             let _ = write!(text, "{before}{}", OneLine(self.parameter(name).unwrap_or("?")));
@@ -500,7 +509,27 @@ impl Cause {
 
     /// What to do, where this release knows it.
     pub fn remedy(&self) -> &'static str {
-        self.reason().map_or("update this side: it does not know the reason", Reason::remedy)
+        let of_portal = self.of_portal_texts().map(|(_, remedy)| remedy);
+        let remedy = of_portal.or(self.reason().map(Reason::remedy));
+        remedy.unwrap_or("update this side: it does not know the reason")
+    }
+
+    /// The same cause, of what the vendor's portal has said or signed: its text speaks of the portal, and not of a host.
+    #[must_use]
+    pub fn of_portal(mut self) -> Cause {
+        if self.reason().and_then(portal::texts).is_some() && !self.is_of_portal() {
+            self.parameters.push((OF_PORTAL.to_owned(), "yes".to_owned()));
+        }
+        self
+    }
+
+    /// Whether its text speaks of the vendor's portal where that of its reason speaks of a host.
+    pub fn is_of_portal(&self) -> bool {
+        self.parameter(OF_PORTAL).is_some()
+    }
+
+    fn of_portal_texts(&self) -> Option<(&'static str, &'static str)> {
+        self.reason().filter(|_| self.is_of_portal()).and_then(portal::texts)
     }
 
     /// From an unsigned error that `from` has sent. Anyone on the path could have written it, so the cause says that it is unsigned,
@@ -520,7 +549,9 @@ impl Cause {
 
     /// From an error that the vendor's portal has sent. TLS says that it did, so it needs no signature.
     pub fn by_portal(code: String, parameters: impl IntoIterator<Item = (String, String)>) -> Cause {
-        let is_ours = |(name, _): &(String, String)| name != UNSIGNED && is_word(name, char::is_lowercase);
+        let is_ours = |(name, _): &(String, String)| {
+            ![UNSIGNED, OF_PORTAL].contains(&&**name) && is_word(name, char::is_lowercase)
+        };
         let mut parameters: Vec<_> = parameters.into_iter().filter(is_ours).collect();
         parameters.sort();
         Cause { code, parameters }
@@ -575,6 +606,29 @@ mod tests {
         let cause = Reason::NotAHost.with(&[("address", &"10.0.0.1:1\n\u{1b}[2J")]);
         expect![[r"NOT_A_HOST: what answers at 10.0.0.1:1 \u{1b}[2J is not an activation host: ?"]]
             .assert_eq(&cause.to_string());
+    }
+
+    /// A machine with a product key was told to look at a host's disk, when it was the vendor's portal that had too much to do.
+    #[test]
+    fn a_reason_of_the_portal_names_no_host() {
+        let mut told = 0;
+        for reason in Reason::ALL {
+            let cause = Cause::from(*reason).of_portal();
+            let text = [cause.what().as_str(), cause.remedy()].join(" ");
+            assert!(!cause.is_of_portal() || !text.contains(" host"), "{text}");
+            told += usize::from(cause.is_of_portal());
+            // Each of its values is one of the reason's.
+            let summary = portal::texts(*reason).map_or("", |(summary, _)| summary);
+            let names = summary.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+            for (name, _) in names {
+                assert!(reason.parameters().any(|known| known == name), "{reason} {name}");
+            }
+        }
+        assert!(8 < told, "{told}");
+        let cause = Reason::Overloaded.with(&[]).of_portal();
+        expect!["OVERLOADED: the vendor's portal has more asks waiting than it will hold"]
+            .assert_eq(&cause.to_string());
+        assert_eq!(cause.clone().of_portal(), cause);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use kms_client::{Client, Reason};
+use kms_client::{Cause, Client, Reason};
 use program::carried::{Body, CarriedFile, NotCarried};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE};
 use serde_json::json;
@@ -56,8 +56,7 @@ async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
             Err(cause) => {
                 let _ = writeln!(text, "Not confirmed: {}", show::cause(&cause));
                 refused.push(show::cause_json(&cause));
-                // What keeps this ask from being answered keeps the others as well.
-                if matches!(cause.reason(), Some(Reason::PortalUnreachable | Reason::PortalFailed)) {
+                if keeps_others(&cause) {
                     break;
                 }
             }
@@ -76,6 +75,21 @@ async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
         "refused": refused,
     });
     Ok(Answer { text, json, code })
+}
+
+/// Whether what keeps this ask from being answered keeps the others as well.
+fn keeps_others(cause: &Cause) -> bool {
+    matches!(
+        cause.reason(),
+        Some(
+            Reason::NoPortalKnown
+                | Reason::PortalCaBad
+                | Reason::PortalCertificateBad
+                | Reason::PortalUnreachable
+                | Reason::PortalFailed
+                | Reason::TooManyWrongKeys
+        )
+    )
 }
 
 async fn apply(client: &Client, path: &Path) -> Result<Answer, Failure> {

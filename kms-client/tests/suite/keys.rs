@@ -113,6 +113,16 @@ async fn what_the_portal_refuses_is_shown_and_the_next_ask_is_a_new_one() {
     assert_eq!((seen.reason(), seen.failures), (Some(Reason::KeyExhausted), 1));
     assert!(BEGIN < seen.ask_at.unwrap(), "asked again later");
     assert_eq!(seen.last_cause().unwrap().parameter("granted"), Some("5"));
+    // What hosts say as well is said of the portal, also after a restart.
+    portal.next(Do::Refuse(Reason::Overloaded));
+    product.activate().await.unwrap();
+    drop(product);
+    let product = portal.client(dir.path(), &clock);
+    let cause = product.snapshot().last_cause().unwrap();
+    assert!(
+        cause.to_string().starts_with("OVERLOADED: the vendor's portal has")
+            && !cause.remedy().contains("host")
+    );
 
     product.activate().await.unwrap();
     let asks = portal.asks();
@@ -131,7 +141,9 @@ async fn a_confirmation_that_does_not_verify_is_not_kept() {
     {
         portal.next(wrong);
         let round = product.activate().await.unwrap();
-        assert_eq!(round.outcome.cause().unwrap().reason(), Some(reason));
+        let cause = round.outcome.cause().unwrap();
+        assert_eq!(cause.reason(), Some(reason));
+        assert!(cause.to_string().contains(": the vendor's portal at https://localhost:"), "{cause}");
         assert!(!product.state().is_licensed());
     }
     product.activate().await.unwrap();

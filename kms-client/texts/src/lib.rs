@@ -130,7 +130,7 @@ impl Texts {
         let text = match cause.reason() {
             Some(reason) => self
                 .reason_text(reason, None, cause)
-                .unwrap_or_else(|| sentence(reason.summary(), &cause.what())),
+                .unwrap_or_else(|| sentence(cause.summary().unwrap_or_default(), &cause.what())),
             None => self.unknown(None, cause),
         };
         let Some(by) = cause.unsigned_by() else { return text };
@@ -143,7 +143,7 @@ impl Texts {
         match cause.reason() {
             Some(reason) => {
                 let text = self.reason_text(reason, Some("remedy"), cause);
-                text.unwrap_or_else(|| sentence(reason.remedy(), reason.remedy()))
+                text.unwrap_or_else(|| sentence(cause.remedy(), cause.remedy()))
             }
             None => self.unknown(Some("remedy"), cause),
         }
@@ -199,7 +199,8 @@ impl Texts {
     }
 
     fn reason_text(&self, reason: Reason, attribute: Option<&str>, cause: &Cause) -> Option<String> {
-        let key = reason.code().to_lowercase().replace('_', "-");
+        let of_portal = if cause.is_of_portal() { "-of-portal" } else { "" };
+        let key = reason.code().to_lowercase().replace('_', "-") + of_portal;
         let value = |name| (name, OneLine(cause.parameter(name).unwrap_or("?")).to_string());
         self.text(&key, attribute, &reason.parameters().map(value).collect())
     }

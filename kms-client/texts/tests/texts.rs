@@ -93,6 +93,44 @@ fn every_state_reason_and_fault_has_a_text_in_every_language() {
     }
 }
 
+/// A user of a product key read about a server that nobody has.
+#[test]
+fn what_the_portal_says_speaks_of_it_in_every_language() {
+    let english = Texts::new(Language::English);
+    for &language in Language::ALL {
+        let texts = Texts::new(language);
+        for reason in Reason::ALL {
+            let values: Vec<_> = reason.parameters().map(|name| (name, format!("<{name}>"))).collect();
+            let values: Vec<_> =
+                values.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
+            let cause = reason.with(&values).of_portal();
+            if !cause.is_of_portal() {
+                continue;
+            }
+            let [text, remedy] = [texts.cause(&cause), texts.remedy(&cause)];
+            for text in [&text, &remedy] {
+                check(language, reason.code(), text);
+                let host =
+                    [" host", " server", " Server", "serveur"].iter().find(|word| text.contains(**word));
+                assert_eq!(host, None, "{language:?} speaks of a host where the portal is meant: {text}");
+            }
+            assert_eq!(text == english.cause(&cause), language == Language::English, "{language:?} {text}");
+            assert_eq!(
+                remedy == english.remedy(&cause),
+                language == Language::English,
+                "{language:?} {remedy}"
+            );
+            let needed = |name: &&str| cause.what().contains(&format!("<{name}>"));
+            for name in reason.parameters().filter(needed) {
+                assert!(
+                    text.contains(&format!("<{name}>")),
+                    "{language:?} {reason} leaves out {name}: {text}"
+                );
+            }
+        }
+    }
+}
+
 /// The first machine of a site read "1 machines are counted".
 #[test]
 fn a_text_with_a_one_in_it_has_no_plural_behind_it() {

@@ -322,3 +322,25 @@ machine-ambiguous = Mehr als ein Computer hat eine Kennung, die mit { $id } begi
     .remedy = Schreiben Sie mehr von der Kennung, oder nennen Sie mit --product das Produkt.
 machine-blocked = Der Computer { $machine } ist gesperrt, und ihn zu vergessen würde ihn wieder zulassen.
     .remedy = Heben Sie die Sperre zuerst mit `kms-host machine unblock` auf, wenn Sie das wollen.
+
+# Dieselben Gründe, vom Portal des Herstellers statt von einem Server.
+malformed-of-portal = Das Portal des Herstellers kann die Anfrage nicht lesen: { $cause }.
+    .remedy = Aktualisieren Sie die Software; ist sie schon die neueste, melden Sie es dem Hersteller.
+signature-bad-of-portal = Die Anfrage, die das Portal des Herstellers erreicht hat, ist nicht von dem Computer signiert, den sie nennt.
+    .remedy = Etwas unterwegs verändert Nachrichten, oder die Daten dieses Computers sind beschädigt: Führen Sie `kms-client identity reset` aus.
+too-large-of-portal = Die Anfrage ist größer als { $limit } Bytes.
+    .remedy = Aktualisieren Sie die Software: Ihre Client-Bibliothek sendet mehr, als das Portal des Herstellers liest.
+overloaded-of-portal = Beim Portal des Herstellers warten mehr Anfragen, als es annehmen will.
+    .remedy = Nichts: Es wird noch einmal gefragt, und das kostet nichts; hält es an, melden Sie es dem Hersteller.
+stopping-of-portal = Das Portal des Herstellers wird angehalten.
+    .remedy = Nichts: Es wird noch einmal gefragt, und das kostet nichts.
+replayed-of-portal = Das Portal des Herstellers hat schon eine spätere Anfrage dieses Computers beantwortet.
+    .remedy = Prüfen Sie die Uhr dieses Computers, und fragen Sie in ein paar Stunden noch einmal; wiederholt es sich, sendet jemand aufgezeichnete Anfragen.
+untrusted-of-portal = Das Portal des Herstellers unter { $address } signiert mit einem Schlüssel, dem diese Software nicht vertraut: { $cause }.
+    .remedy = Aktualisieren Sie die Software; ist sie schon die neueste, melden Sie es dem Hersteller.
+other-organisation-of-portal = Der Hersteller hat diesen Schlüssel an eine andere Organisation verkauft, { $organisation }.
+    .remedy = Geben Sie einen Schlüssel Ihrer eigenen Organisation ein: Dieses Exemplar der Software ist nur für sie.
+answer-mismatch-of-portal = Das Portal des Herstellers unter { $address } hat etwas anderes geantwortet, als gefragt wurde: { $cause }.
+    .remedy = Fragen Sie noch einmal, das kostet nichts; bleibt es so, melden Sie es dem Hersteller.
+answer-out-of-time-of-portal = Das Portal des Herstellers unter { $address } hat eine Antwort signiert, die zu ihrer Zeit nicht gilt: { $cause }.
+    .remedy = Prüfen Sie die Uhr dieses Computers; geht sie richtig, melden Sie es dem Hersteller.

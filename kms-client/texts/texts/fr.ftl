@@ -325,3 +325,25 @@ machine-ambiguous = Plusieurs ordinateurs ont un identifiant qui commence par { 
     .remedy = Écrivez une plus grande partie de l’identifiant, ou précisez le produit avec --product.
 machine-blocked = L’ordinateur { $machine } est bloqué, et l’oublier le laisserait revenir.
     .remedy = Débloquez-le d’abord avec `kms-host machine unblock`, si c’est ce que vous voulez.
+
+# Les mêmes raisons, du portail de l’éditeur et non d’un serveur.
+malformed-of-portal = Le portail de l’éditeur ne peut pas lire la demande : { $cause }.
+    .remedy = Mettez le logiciel à jour ; s’il est déjà le plus récent, signalez-le à l’éditeur.
+signature-bad-of-portal = La demande qui est arrivée au portail de l’éditeur n’est pas signée par l’ordinateur qu’elle nomme.
+    .remedy = Quelque chose modifie les messages en chemin, ou les données de cet ordinateur sont endommagées : exécutez `kms-client identity reset`.
+too-large-of-portal = La demande dépasse { $limit } octets.
+    .remedy = Mettez le logiciel à jour : sa bibliothèque cliente envoie plus que le portail de l’éditeur n’en lit.
+overloaded-of-portal = Plus de demandes attendent au portail de l’éditeur qu’il ne veut en garder.
+    .remedy = Rien : il sera interrogé de nouveau, ce qui ne coûte rien ; si cela dure, signalez-le à l’éditeur.
+stopping-of-portal = Le portail de l’éditeur est en cours d’arrêt.
+    .remedy = Rien : il sera interrogé de nouveau, ce qui ne coûte rien.
+replayed-of-portal = Le portail de l’éditeur a déjà répondu à une demande plus récente de cet ordinateur.
+    .remedy = Vérifiez l’horloge de cet ordinateur, et redemandez dans quelques heures ; si cela se répète, quelqu’un envoie des demandes enregistrées.
+untrusted-of-portal = Le portail de l’éditeur à l’adresse { $address } signe avec une clé à laquelle ce logiciel ne se fie pas : { $cause }.
+    .remedy = Mettez le logiciel à jour ; s’il est déjà le plus récent, signalez-le à l’éditeur.
+other-organisation-of-portal = L’éditeur a vendu cette clé à une autre organisation, { $organisation }.
+    .remedy = Saisissez une clé de votre propre organisation : cet exemplaire du logiciel est pour elle seule.
+answer-mismatch-of-portal = Le portail de l’éditeur à l’adresse { $address } a répondu autre chose que ce qui était demandé : { $cause }.
+    .remedy = Redemandez, ce qui ne coûte rien ; si cela persiste, signalez-le à l’éditeur.
+answer-out-of-time-of-portal = Le portail de l’éditeur à l’adresse { $address } a signé une réponse qui n’est pas valable à son heure : { $cause }.
+    .remedy = Vérifiez l’horloge de cet ordinateur ; si elle est juste, signalez-le à l’éditeur.

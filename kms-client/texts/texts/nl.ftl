@@ -319,3 +319,25 @@ machine-ambiguous = Meer dan één computer heeft een id dat begint met { $id },
     .remedy = Schrijf meer van het id, of noem het product met --product.
 machine-blocked = Computer { $machine } is geblokkeerd, en door hem te vergeten zou hij weer worden toegelaten.
     .remedy = Hef eerst de blokkering op met `kms-host machine unblock`, als u dat wilt.
+
+# Dezelfde redenen, van het portaal van de leverancier in plaats van een server.
+malformed-of-portal = Het portaal van de leverancier kan de aanvraag niet lezen: { $cause }.
+    .remedy = Werk de software bij; is ze al de nieuwste, meld het dan bij de leverancier.
+signature-bad-of-portal = De aanvraag die het portaal van de leverancier bereikte, is niet ondertekend door de computer die ze noemt.
+    .remedy = Iets onderweg verandert berichten, of de gegevens van deze computer zijn beschadigd: voer `kms-client identity reset` uit.
+too-large-of-portal = De aanvraag is groter dan { $limit } bytes.
+    .remedy = Werk de software bij: haar clientbibliotheek stuurt meer dan het portaal van de leverancier leest.
+overloaded-of-portal = Er wachten bij het portaal van de leverancier meer aanvragen dan het wil vasthouden.
+    .remedy = Niets: er wordt opnieuw gevraagd, en dat kost niets; als het aanhoudt, meld het dan bij de leverancier.
+stopping-of-portal = Het portaal van de leverancier wordt gestopt.
+    .remedy = Niets: er wordt opnieuw gevraagd, en dat kost niets.
+replayed-of-portal = Het portaal van de leverancier heeft al een latere aanvraag van deze computer beantwoord.
+    .remedy = Controleer de klok van deze computer, en vraag het over een paar uur opnieuw; herhaalt het zich, dan stuurt iemand opgenomen aanvragen.
+untrusted-of-portal = Het portaal van de leverancier op { $address } ondertekent met een sleutel die deze software niet vertrouwt: { $cause }.
+    .remedy = Werk de software bij; is ze al de nieuwste, meld het dan bij de leverancier.
+other-organisation-of-portal = De leverancier heeft deze sleutel aan een andere organisatie verkocht, { $organisation }.
+    .remedy = Voer een sleutel van uw eigen organisatie in: dit exemplaar van de software is alleen voor haar.
+answer-mismatch-of-portal = Het portaal van de leverancier op { $address } antwoordde iets anders dan er was gevraagd: { $cause }.
+    .remedy = Vraag het opnieuw, dat kost niets; blijft het zo, meld het dan bij de leverancier.
+answer-out-of-time-of-portal = Het portaal van de leverancier op { $address } ondertekende een antwoord dat op dat moment niet geldt: { $cause }.
+    .remedy = Controleer de klok van deze computer; als die goed staat, meld het dan bij de leverancier.

@@ -114,6 +114,7 @@ fn asks_of_several_machines_are_collected_in_one_file_and_none_is_confirmed_with
     let carrier = Machine::new();
     let (code, told) = carrier.answer(&["proxy", "carry", &asks]);
     assert!(code == 69 && told.contains(": 0; asks without one: 2."), "{told}");
+    assert_eq!(told.matches("Not confirmed:").count(), 1, "the second fails for the same: {told}");
     assert_eq!(std::fs::read_to_string(&asks).unwrap(), text, "they stay as they are");
     assert!(std::fs::read_dir(carrier.home.path()).unwrap().next().is_none(), "whoever carries has no state");
     let (code, line) = one.failure(&["proxy", "apply", &asks]);
