@@ -11,6 +11,7 @@ pub mod crowd;
 pub mod hosts;
 pub mod leaving;
 pub mod machines;
+pub mod people;
 pub mod random;
 pub mod revoking;
 pub mod staff;
@@ -86,6 +87,19 @@ macro_rules! battery {
                 no_key_and_another_products_key_look_the_same
                 an_issuer_that_has_ended_signs_nothing_and_nothing_is_taken
                 a_raised_key_gives_more_and_a_lowered_one_takes_nothing_away;
+            people:
+                the_last_general_administrator_stays_whatever_is_tried
+                two_general_administrators_who_demote_each_other_leave_one
+                fifty_at_once_for_the_last_seat_and_one_gets_it
+                looking_first_changes_nothing_and_says_what_comes
+                many_people_are_replaced_at_once
+                what_fits_nobody_and_what_fits_one_not_is_told
+                a_role_that_was_taken_away_is_of_no_use_and_no_role_reaches_another_organisation
+                an_address_is_given_once_in_each_organisation_and_once_for_oneself
+                of_twenty_with_one_address_at_once_one_is_added
+                who_is_deleted_frees_a_seat_at_once_and_comes_back_without_it_for_thirty_days
+                nothing_is_assigned_of_what_has_lapsed_and_a_payment_brings_it_back
+                who_has_no_licence_is_listed_page_by_page;
             revoking:
                 a_key_is_revoked_with_all_its_machines_by_one_id
                 a_revoked_host_gets_no_certificate_and_none_that_it_has_counts

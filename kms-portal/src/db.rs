@@ -12,6 +12,7 @@ mod error;
 mod group_commit;
 mod hosts;
 mod keys;
+mod people;
 mod pepper;
 mod places;
 mod postgres;
@@ -47,6 +48,10 @@ pub use hosts::{
     SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
+pub use people::{
+    Actor, Assignment, NamedOffer, NamedService, NewPerson, PeopleUnchanged, Person, PersonFilter,
+    SoldSubscription, SubscriptionChange,
+};
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,
     ReleaseMachine, ReleasedMachine,

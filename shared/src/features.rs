@@ -76,7 +76,8 @@ impl fmt::Display for Features {
     }
 }
 
-fn is_feature(text: &str) -> bool {
+/// Whether this is a name as vendors give them to features, and to what else they sell: 1 to 32 characters of a-z, 0-9, `.`, `_` and `-`.
+pub fn is_feature(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     (1..=FEATURE_MAX_BYTES).contains(&text.len()) && text.bytes().all(fits)
 }

@@ -4,7 +4,6 @@
 //! names one ask, a fingerprint tells installations apart. `docs/protocol.md` 1.
 
 use core::fmt;
-use core::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -12,15 +11,17 @@ use sha2::{Digest, Sha256};
 /// How long every id is, in bytes.
 pub const ID_BYTES: usize = 16;
 
+/// Declares kinds of names: `ids! { /// What it names. PersonId; }`.
+#[macro_export]
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name([u8; ID_BYTES]);
+        pub struct $name([u8; $crate::ids::ID_BYTES]);
 
         impl $name {
             /// The id with these bytes.
-            pub const fn from_bytes(bytes: [u8; ID_BYTES]) -> $name {
+            pub const fn from_bytes(bytes: [u8; $crate::ids::ID_BYTES]) -> $name {
                 $name(bytes)
             }
 
@@ -30,29 +31,29 @@ macro_rules! ids {
             }
 
             /// Its bytes.
-            pub const fn as_bytes(&self) -> &[u8; ID_BYTES] {
+            pub const fn as_bytes(&self) -> &[u8; $crate::ids::ID_BYTES] {
                 &self.0
             }
         }
 
         /// 32 hexadecimal digits.
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::core::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 write!(f, "{:032x}", u128::from_be_bytes(self.0))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 
-        impl FromStr for $name {
-            type Err = NotAnId;
+        impl ::core::str::FromStr for $name {
+            type Err = $crate::ids::NotAnId;
 
-            fn from_str(text: &str) -> Result<$name, NotAnId> {
-                parse_hex(text).map($name)
+            fn from_str(text: &str) -> Result<$name, $crate::ids::NotAnId> {
+                $crate::ids::from_hex(text).map($name)
             }
         }
     )*};
@@ -183,7 +184,11 @@ fn first_16(digest: &[u8]) -> [u8; ID_BYTES] {
 #[error("an id is 32 hexadecimal digits")]
 pub struct NotAnId;
 
-fn parse_hex(text: &str) -> Result<[u8; ID_BYTES], NotAnId> {
+/// The bytes of an id in hexadecimal digits.
+///
+/// # Errors
+/// [`NotAnId`].
+pub fn from_hex(text: &str) -> Result<[u8; ID_BYTES], NotAnId> {
     let is_hex = text.len() == 2 * ID_BYTES && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     let id = u128::from_str_radix(text, 16).ok().filter(|_| is_hex);
     id.map(u128::to_be_bytes).ok_or(NotAnId)

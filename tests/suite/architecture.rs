@@ -30,9 +30,11 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-portal",
-        &["shared", "proto", "store", "server"],
+        &["kms-portal-rules", "shared", "proto", "store", "server"],
         &["kms-host", "kms-client", "kms-vendor", "sled", "fjall", "clap", "comfy-table"],
     ),
+    // No clock, no store, no network.
+    ("kms-portal/rules", &["shared"], &["tokio", "sqlx", "rand", "kms-portal"]),
     (
         "kms-portal/cli",
         &["kms-portal", "kms-client-texts", "shared", "proto", "store", "program", "server", "wire"],
@@ -89,6 +91,7 @@ const OURS: &[&str] = &[
     "kms-host-cli",
     "kms-portal",
     "kms-portal-cli",
+    "kms-portal-rules",
     "kms-vendor",
     "report",
 ];

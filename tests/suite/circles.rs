@@ -17,6 +17,7 @@ const CRATES: &[&str] = &[
     "kms-host/cli",
     "kms-portal",
     "kms-portal/cli",
+    "kms-portal/rules",
     "kms-vendor",
     "names",
     "wire",

@@ -1,0 +1,116 @@
+//! Who has something that does not fit any more: the subscription lapsed, more is assigned than bought, or the services changed.
+//!
+//! A conflict takes nothing away by itself. It names its cause, the ways out, and the day after which something stops. Where more is
+//! assigned than bought, the conflict is the subscription's: nobody is picked before that day, and whoever got a seat last stops first.
+
+use shared::time::Timestamp;
+
+use crate::PersonId;
+use crate::life::TOO_MANY_ASSIGNED_FOR;
+use crate::offers::Misfit;
+use crate::seats::Pool;
+
+/// What an administrator can do about a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayOut {
+    /// Renew or reactivate the subscription.
+    Renew,
+    /// Buy more seats.
+    BuySeats,
+    /// Take licences back.
+    Revoke,
+    /// Switch a service off, or another one on.
+    SwitchServices,
+    /// Say where the person is.
+    SetLocation,
+}
+
+/// The ways out of what keeps services from fitting.
+pub const fn ways_out(misfit: &Misfit) -> &'static [WayOut] {
+    match misfit {
+        Misfit::NoLocation => &[WayOut::SetLocation, WayOut::Revoke],
+        Misfit::NotOfferedThere { .. } => &[WayOut::SetLocation, WayOut::SwitchServices, WayOut::Revoke],
+        Misfit::Excludes { .. } | Misfit::Requires { .. } => &[WayOut::SwitchServices, WayOut::Revoke],
+    }
+}
+
+/// More seats are assigned than bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany {
+    /// How many too many.
+    pub over: u64,
+    /// Until when all of them work.
+    pub all_work_until: Timestamp,
+}
+
+impl TooMany {
+    /// The ways out.
+    pub const WAYS_OUT: &'static [WayOut] = &[WayOut::BuySeats, WayOut::Revoke];
+
+    /// Whether a pool has it, since it was first seen at `since`.
+    pub fn of(pool: Pool, since: Timestamp) -> Option<TooMany> {
+        let over = pool.taken.checked_sub(pool.bought).filter(|over| 0 < *over)?;
+        Some(TooMany { over, all_work_until: since + TOO_MANY_ASSIGNED_FOR })
+    }
+
+    /// Of the people with a seat, those whose seat stops working: as many as there are too many, the latest first. `assigned` has everybody
+    /// with the instant at which they got it.
+    pub fn stopped(&self, assigned: &[(Timestamp, PersonId)], now: Timestamp) -> Vec<PersonId> {
+        if now < self.all_work_until {
+            return Vec::new();
+        }
+        let mut latest_first = assigned.to_vec();
+        latest_first.sort_unstable_by(|one, other| other.cmp(one));
+        let over = usize::try_from(self.over).unwrap_or(usize::MAX);
+        latest_first.into_iter().take(over).map(|(_, person)| person).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::DAY;
+
+    const SINCE: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
+
+    fn person(number: u8) -> PersonId {
+        PersonId::from_bytes([number; 16])
+    }
+
+    /// 300 seats were bought, 280 are used, and the next term has 250: nobody is picked for 90 days, and 30 stop after them.
+    #[test]
+    fn nobody_is_cut_off_for_ninety_days_and_then_the_last_ones_that_came() {
+        let pool = Pool { bought: 250, taken: 280 };
+        let too_many = TooMany::of(pool, SINCE).unwrap();
+        assert_eq!(too_many, TooMany { over: 30, all_work_until: SINCE + DAY * 90 });
+        let assigned: Vec<_> = (0..=255)
+            .chain(0..24)
+            .map(|number: u8| (SINCE - DAY * u32::from(number), person(number)))
+            .collect();
+        let stopped = |now| too_many.stopped(&assigned, now);
+        assert_eq!(stopped(SINCE + DAY * 90 - Duration::from_millis(1)), []);
+        let stopped = stopped(SINCE + DAY * 90);
+        assert_eq!(stopped.len(), 30);
+        assert!(
+            stopped.iter().all(|one| one.as_bytes()[0] < 15),
+            "each of these is there twice: {stopped:?}"
+        );
+    }
+
+    #[test]
+    fn who_bought_enough_has_no_conflict() {
+        for pool in [Pool { bought: 5, taken: 5 }, Pool { bought: 5, taken: 0 }, Pool::default()] {
+            assert_eq!(TooMany::of(pool, SINCE), None);
+        }
+    }
+
+    #[test]
+    fn seats_of_one_instant_stop_in_one_order() {
+        let too_many = TooMany::of(Pool { bought: 1, taken: 2 }, SINCE).unwrap();
+        let (one, other) = ((SINCE, person(1)), (SINCE, person(2)));
+        let after = SINCE + DAY * 90;
+        assert_eq!(too_many.stopped(&[one, other], after), too_many.stopped(&[other, one], after));
+    }
+}

@@ -1,0 +1,94 @@
+//! What is kept of a person's data when a licence is taken back or the person is deleted: everything, for 30 times 24 hours.
+//!
+//! Each service is told: set up, hold, restore, purge. It is told once to purge, and never after it was told to restore.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use shared::time::Timestamp;
+
+use crate::DAY;
+use crate::offers::ServiceName;
+
+/// How long it is kept.
+pub const KEPT_FOR: Duration = DAY.saturating_mul(30);
+
+/// What becomes of data that is held since an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldData {
+    /// It comes back with a licence that has the service, before this instant.
+    RestorableUntil(Timestamp),
+    /// It is to be purged, if that was not done.
+    ToPurge,
+}
+
+/// What becomes of data that is held since then.
+pub fn held(since: Timestamp, now: Timestamp) -> HeldData {
+    let until = since + KEPT_FOR;
+    if now < until { HeldData::RestorableUntil(until) } else { HeldData::ToPurge }
+}
+
+/// What a service is told about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The person has it, and had not.
+    SetUp,
+    /// The person has it no more; keep everything.
+    Hold,
+    /// The person has it again; what was kept is theirs.
+    Restore,
+}
+
+impl Told {
+    /// The type of the event.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Told::SetUp => "service.set_up",
+            Told::Hold => "service.held",
+            Told::Restore => "service.restored",
+        }
+    }
+}
+
+/// Which services are told what, when a person who had these services has those. `kept` are the services that hold data of the person,
+/// each since an instant. Through which offer a person has a service makes no difference.
+pub fn told<'a>(
+    before: &BTreeSet<&'a ServiceName>,
+    after: &BTreeSet<&'a ServiceName>,
+    kept: impl Fn(&ServiceName) -> Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<(&'a ServiceName, Told)> {
+    let gone = before.difference(after).map(|service| (*service, Told::Hold));
+    let come = after.difference(before).map(|service| {
+        let is_there = kept(service).is_some_and(|since| held(since, now) != HeldData::ToPurge);
+        (*service, if is_there { Told::Restore } else { Told::SetUp })
+    });
+    gone.chain(come).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offers::tests::service;
+
+    const SINCE: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
+
+    #[test]
+    fn it_is_thirty_times_twenty_four_hours_to_the_millisecond() {
+        let end = SINCE + Duration::from_hours(720);
+        assert_eq!(held(SINCE, end - Duration::from_millis(1)), HeldData::RestorableUntil(end));
+        assert_eq!(held(SINCE, end), HeldData::ToPurge);
+    }
+
+    #[test]
+    fn a_service_that_somebody_gets_through_another_offer_hears_nothing() {
+        let (mail, files, voice) = (service("mail"), service("files"), service("voice"));
+        let (before, after) = (BTreeSet::from([&mail, &files]), BTreeSet::from([&mail, &voice]));
+        let told_of =
+            |kept: Option<Timestamp>, now| told(&before, &after, |name| kept.filter(|_| *name == voice), now);
+        assert_eq!(told_of(None, SINCE), [(&files, Told::Hold), (&voice, Told::SetUp)]);
+        assert_eq!(told_of(Some(SINCE), SINCE + DAY), [(&files, Told::Hold), (&voice, Told::Restore)]);
+        assert_eq!(told_of(Some(SINCE), SINCE + KEPT_FOR), [(&files, Told::Hold), (&voice, Told::SetUp)]);
+        assert_eq!(told(&before, &before, |_| None, SINCE), []);
+    }
+}

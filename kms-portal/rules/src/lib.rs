@@ -1,0 +1,38 @@
+//! What people at the vendor's portal may do and have: pure decisions over rows.
+//!
+//! Rows go in, and a decision comes out. Nothing here reads a clock, draws a random number or knows a database, so these
+//! functions are the only place that says who may do what, who has a seat, and until when something works. The portal reads the
+//! rows and writes the decision in one transaction.
+//!
+//! Read next: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
+//! `seats`, who gets a licence; `conflicts`, who has one that does not fit any more; `kept`, what is restored within 30 days;
+//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used; `codes`, how a
+//! device signs in; `addresses`, which of them are the same; `guesses`, how often somebody may be wrong.
+
+pub mod addresses;
+pub mod codes;
+pub mod conflicts;
+pub mod devices;
+pub mod domains;
+pub mod guesses;
+pub mod kept;
+pub mod life;
+pub mod offers;
+pub mod rights;
+pub mod seats;
+
+use std::time::Duration;
+
+/// 24 hours, whatever the calendar says of that day.
+pub const DAY: Duration = Duration::from_hours(24);
+
+shared::ids! {
+    /// A person: random. Neither an address nor a name decides who somebody is.
+    PersonId;
+    /// A subscription of an organisation or of a person: random.
+    SubscriptionId;
+    /// A group of an organisation's people: random.
+    GroupId;
+    /// A device on which a person has signed in: random.
+    DeviceId;
+}

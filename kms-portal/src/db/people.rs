@@ -1,0 +1,221 @@
+//! People at the portal, what is sold to them, and who has what.
+//!
+//! `kms_portal_rules` decides; here rows are read and its decisions written. Whoever changes something in an organisation is an [`Actor`],
+//! whose roles are read in the transaction that writes: a role that was taken away a second ago is of no use. Locks are taken in one order:
+//! the organisation, then what `changes` locks.
+
+mod offers;
+mod persons;
+mod seats;
+mod subscriptions;
+
+use kms_portal_rules::PersonId;
+use kms_portal_rules::kept::{HeldData, held};
+use kms_portal_rules::life::{NotCancelled, NotRenewed};
+use kms_portal_rules::offers::Offers;
+use kms_portal_rules::rights::{Act, AdminRoles, Forbidden, LastGeneral, check};
+use kms_portal_rules::seats::{Plan, SeatChange};
+use shared::ids::OrganisationId;
+use shared::time::Timestamp;
+
+use super::changes::By;
+use super::sql::Sql;
+use super::{Db, DbError};
+
+pub use offers::{NamedOffer, NamedService};
+pub use persons::{NewPerson, Person, PersonFilter};
+pub use seats::Assignment;
+pub use subscriptions::{SoldSubscription, SubscriptionChange};
+
+/// Who changes something in an organisation.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The person, or nobody for the vendor's staff, who may do everything.
+    pub person: Option<PersonId>,
+    /// As the change is noted.
+    pub by: By,
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeopleUnchanged {
+    /// The actor may not do this.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// Nobody could administrate the organisation any more.
+    #[error(transparent)]
+    LastGeneral(#[from] LastGeneral),
+    /// There is no such organisation, or it is not the actor's: both look the same.
+    #[error("no such organisation is known")]
+    UnknownOrganisation,
+    /// There is no such person in the organisation, or they are deleted.
+    #[error("no such person is known")]
+    UnknownPerson,
+    /// There is no such offer.
+    #[error("no such offer is known")]
+    UnknownOffer,
+    /// There is no such subscription in the organisation.
+    #[error("no such subscription is known")]
+    UnknownSubscription,
+    /// Somebody in the organisation has this address.
+    #[error("another account has this address")]
+    AddressTaken,
+    /// This is no address.
+    #[error("this is no e-mail address")]
+    NotAnAddress,
+    /// A person who was deleted is restored within 30 days.
+    #[error("the person was deleted more than 30 days ago")]
+    TooLate,
+    /// A role is for the people of an organisation.
+    #[error("a personal account has no roles")]
+    PersonalAccount,
+    /// The subscription cannot be renewed.
+    #[error(transparent)]
+    NotRenewed(#[from] NotRenewed),
+    /// The subscription cannot be cancelled.
+    #[error(transparent)]
+    NotCancelled(#[from] NotCancelled),
+}
+
+/// People, offers, subscriptions and seats.
+impl Db {
+    /// Adds an offer, or changes all of it but its name.
+    pub async fn set_offer(&self, offer: NamedOffer, by: By) -> Result<(), DbError> {
+        self.write(offers::SetOffer { offer, by }).await
+    }
+
+    /// What is sold, as the rules see it.
+    pub async fn offers(&self) -> Result<Offers, DbError> {
+        self.read(offers::ReadOffers).await
+    }
+
+    /// Adds a person.
+    pub async fn add_person(
+        &self,
+        person: NewPerson,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::AddPerson { person, actor }).await
+    }
+
+    /// Gives a person these roles and no others.
+    pub async fn set_roles(
+        &self,
+        person: PersonId,
+        roles: AdminRoles,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::SetRoles { person, roles, actor }).await
+    }
+
+    /// Blocks a person, or lets them in again.
+    pub async fn block_person(
+        &self,
+        person: PersonId,
+        blocked: bool,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::BlockPerson { person, blocked, actor }).await
+    }
+
+    /// Deletes a person: their seats are free at once, and their data is kept for 30 days.
+    pub async fn delete_person(
+        &self,
+        person: PersonId,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::DeletePerson { person, actor }).await
+    }
+
+    /// Restores a person who was deleted, without seats. Another address is needed where theirs was given to somebody else.
+    pub async fn restore_person(
+        &self,
+        person: PersonId,
+        address: Option<String>,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::RestorePerson { person, address, actor }).await
+    }
+
+    /// One person.
+    pub async fn person(&self, person: PersonId) -> Result<Option<Person>, DbError> {
+        self.read(persons::ShowPerson(person)).await
+    }
+
+    /// The people of an organisation, by id; at most `limit`.
+    pub async fn people(&self, filter: PersonFilter, limit: u32) -> Result<Vec<Person>, DbError> {
+        self.read(persons::ListPeople { filter, limit }).await
+    }
+
+    /// Adds a subscription.
+    pub async fn subscribe(
+        &self,
+        subscription: SoldSubscription,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(subscriptions::Subscribe { subscription, actor }).await
+    }
+
+    /// Changes a subscription; returns it as it is afterwards.
+    pub async fn change_subscription(
+        &self,
+        organisation: OrganisationId,
+        id: kms_portal_rules::SubscriptionId,
+        change: SubscriptionChange,
+        actor: Actor,
+    ) -> Result<Result<SoldSubscription, PeopleUnchanged>, DbError> {
+        self.write(subscriptions::ChangeSubscription { organisation, id, change, actor }).await
+    }
+
+    /// The subscriptions of an organisation, the one that ends first first.
+    pub async fn subscriptions(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<Vec<SoldSubscription>, DbError> {
+        self.read(subscriptions::ListSubscriptions(organisation)).await
+    }
+
+    /// Changes the seats of many people at once, or says what that would do.
+    pub async fn assign(&self, assignment: Assignment) -> Result<Result<Plan, PeopleUnchanged>, DbError> {
+        if assignment.dry_run { self.read(assignment).await } else { self.write(assignment).await }
+    }
+}
+
+/// Whether the actor may do this in the organisation, to a person with these roles if it is done to one.
+async fn allow(
+    sql: &mut dyn Sql,
+    actor: &Actor,
+    organisation: OrganisationId,
+    act: Act,
+    to: Option<AdminRoles>,
+) -> Result<Result<(), PeopleUnchanged>, DbError> {
+    let Some(person) = actor.person else { return Ok(Ok(())) };
+    let here = "SELECT id FROM people WHERE id = $1 AND organisation = $2 AND blocked_at IS NULL AND deleted_at IS NULL";
+    if sql.row(here, &[person.as_bytes().into(), organisation.as_bytes().into()]).await?.is_none() {
+        return Ok(Err(PeopleUnchanged::UnknownOrganisation));
+    }
+    let own = persons::roles(sql, person).await?;
+    Ok(check(own, act, to).map_err(PeopleUnchanged::from))
+}
+
+/// Takes the lock of an organisation. What follows is true until the transaction ends.
+async fn lock(sql: &mut dyn Sql, organisation: OrganisationId) -> Result<bool, DbError> {
+    let found =
+        sql.locked("SELECT id FROM organisations WHERE id = $1", &[organisation.as_bytes().into()]).await?;
+    Ok(!found.is_empty())
+}
+
+/// Whether something that was taken back at `since` can still be restored.
+fn is_kept(since: Timestamp, now: Timestamp) -> bool {
+    held(since, now) != HeldData::ToPurge
+}
+
+/// What an assignment is called in the list of changes.
+const fn called(change: &SeatChange) -> &'static str {
+    match change {
+        SeatChange::Add(_) => "assign",
+        SeatChange::Replace(_) => "replace",
+        SeatChange::Revoke(_) => "take back",
+    }
+}
