@@ -31,7 +31,7 @@ use proto::v1;
 use server::Source;
 use server::unanswered::Unanswered;
 use shared::admission::Applicant;
-use shared::ask::{Ask, AskKind, Rejected};
+use shared::ask::{Ask, AskKind, Rejected, UnverifiedAsk};
 use shared::count::{Decision, Outcome, Sighting};
 use shared::doubt::{ClockReading, HostClock, Moment};
 use shared::ids::{HostId, MachineId, ProductId};
@@ -83,7 +83,7 @@ pub struct Host {
 /// An ask as it came in. Nothing in it has been verified.
 pub struct Incoming {
     /// What the machine signed.
-    pub ask: v1::Signed,
+    pub ask: UnverifiedAsk,
     /// The second signature, where it replaces an identity.
     pub replaced_signature: Option<v1::Signature>,
     /// The chain of the lease that it shows, or nothing.
@@ -153,11 +153,10 @@ impl Host {
         let now = self.read_clocks();
         // 2
         let certificates = self.certificates();
-        let claimed = Ask::claimed_product(&incoming.ask);
-        let heard = self.hear(&incoming, claimed, now).await;
-        let opened = heard.and_then(|()| Case::open(&certificates, &incoming, claimed, now));
+        let heard = self.hear(&incoming, now).await;
+        let opened = heard.and_then(|()| Case::open(&certificates, &incoming, now));
         let case = opened.inspect_err(|unanswered| {
-            self.note_refusal(now, incoming.source, (None, claimed), &unanswered.cause);
+            self.note_refusal(now, incoming.source, (None, incoming.ask.product()), &unanswered.cause);
         })?;
         let answered = tokio::time::timeout(ANSWER_LIMIT, pin!(self.answer(&case))).await;
         let answered = answered.unwrap_or_else(|_| {

@@ -1,8 +1,8 @@
 //! What a machine asks, on both sides: the client composes and signs it, the host opens it.
 //!
 //! The machine's own key signs, and the machine's name follows from that key, so nobody is counted, renewed or released
-//! in another's name. [`Ask::open`] is the host's only way in. What becomes of an ask is decided in `count`; what the
-//! machine makes of the answer in `answer`. `docs/protocol.md` 1.
+//! in another's name. [`UnverifiedAsk::verify`] is the host's only way in. What becomes of an ask is decided in `count`;
+//! what the machine makes of the answer in `answer`. `docs/protocol.md` 1.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -114,51 +114,15 @@ impl Ask {
         identity.sign(Kind::Ask, &self.encode())
     }
 
-    /// Opens an ask: verifies that the machine itself, and the identity that it replaces if it names one, has signed it.
+    /// Opens an ask that nobody has to look into first. See [`UnverifiedAsk::verify`].
     ///
     /// # Errors
-    /// [`AskError::Malformed`] or [`AskError::Signature`]. The key stands inside the signed bytes, so these have to be
-    /// read once before they are verified; nothing of that reading leaves this function unless the signature holds.
+    /// [`AskError::Malformed`] or [`AskError::Signature`].
     pub fn open(signed: &v1::Signed, replaced_signature: Option<&v1::Signature>) -> Result<Ask, AskError> {
-        let claimed: v1::Ask =
-            prost::Message::decode(signed.payload.clone()).map_err(|_| AskError::Malformed)?;
-        let machine_key = PublicKey::from_slice(&claimed.machine_key).map_err(AskError::Signature)?;
-        let ask = envelope::open(signed, Kind::Ask, &machine_key).map_err(AskError::Signature)?;
-        let ask = Ask::decode(ask.decode().map_err(AskError::Signature)?, machine_key)?;
-        match (&ask.replaces, replaced_signature) {
-            (None, None) => {}
-            (Some(old), Some(beside)) => {
-                let v1::Signature { key_id, signature } = beside;
-                old.verify(Kind::Ask, &signed.payload, key_id, signature).map_err(AskError::Signature)?;
-            }
-            (Some(_), None) => return Err(AskError::Signature(EnvelopeError::BadSignature)),
-            (None, Some(_)) => return Err(AskError::Malformed),
-        }
-        Ok(ask)
+        UnverifiedAsk::read(signed.clone()).verify(replaced_signature)
     }
 
-    /// The product that an unverified ask claims, so that an ask for somebody else costs the host no verification.
-    pub fn claimed_product(signed: &v1::Signed) -> Option<ProductId> {
-        ProductId::from_slice(&claims(signed)?.product)
-    }
-
-    /// The machine that an unverified ask claims to come from.
-    pub fn claimed_machine(signed: &v1::Signed) -> Option<MachineId> {
-        Some(PublicKey::from_slice(&claims(signed)?.machine_key).ok()?.machine())
-    }
-
-    /// Serial, nonce and time that an unverified ask claims.
-    pub fn claimed_mark(signed: &v1::Signed) -> Option<Mark> {
-        let v1::Ask { serial, nonce, asked_at, .. } = claims(signed)?;
-        Some(Mark { serial, nonce: Nonce::from_slice(&nonce)?, asked_at: Timestamp::from_unix_ms(asked_at) })
-    }
-
-    /// The identity that an unverified ask claims to replace.
-    pub fn claimed_replaced(signed: &v1::Signed) -> Option<MachineId> {
-        Some(PublicKey::from_slice(&claims(signed)?.replaces).ok()?.machine())
-    }
-
-    fn decode(wire: v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
+    fn decode(wire: &v1::Ask, machine_key: PublicKey) -> Result<Ask, AskError> {
         let kind = match wire.kind() {
             v1::AskKind::Activate => AskKind::Activate,
             v1::AskKind::Release => AskKind::Release,
@@ -182,7 +146,7 @@ impl Ask {
             asked_at: Timestamp::from_unix_ms(wire.asked_at),
             serial: wire.serial,
             fingerprint: Fingerprint::from_slice(&wire.fingerprint).ok_or(AskError::Malformed)?,
-            held_lease: wire.held_lease,
+            held_lease: wire.held_lease.clone(),
             chain_digest: match wire.chain_digest.as_ref() {
                 [] => None,
                 digest => Some(digest.try_into().map_err(|_| AskError::Malformed)?),
@@ -190,8 +154,8 @@ impl Ask {
             replaces,
             kept: wire.kept,
             kind,
-            edition: wire.edition,
-            library_version: wire.library_version,
+            edition: wire.edition.clone(),
+            library_version: wire.library_version.clone(),
             rejected: wire.rejected.as_ref().and_then(Rejected::decode),
         })
     }
@@ -219,6 +183,67 @@ impl Ask {
     }
 }
 
+/// An ask as it came in. It is read once; whatever it says is a claim, until [`UnverifiedAsk::verify`] gives an [`Ask`].
+#[derive(Clone, Debug)]
+pub struct UnverifiedAsk {
+    signed: v1::Signed,
+    /// What is in its payload, or nothing if that is not an ask.
+    claims: Option<v1::Ask>,
+}
+
+impl UnverifiedAsk {
+    /// Reads what was signed, without a look at the signature.
+    pub fn read(signed: v1::Signed) -> UnverifiedAsk {
+        let claims = prost::Message::decode(signed.payload.clone()).ok();
+        UnverifiedAsk { signed, claims }
+    }
+
+    /// The product that it claims, so that an ask for somebody else costs the host no verification.
+    pub fn product(&self) -> Option<ProductId> {
+        ProductId::from_slice(&self.claims.as_ref()?.product)
+    }
+
+    /// The machine that it claims to come from.
+    pub fn machine(&self) -> Option<MachineId> {
+        Some(PublicKey::from_slice(&self.claims.as_ref()?.machine_key).ok()?.machine())
+    }
+
+    /// The serial, nonce and time that it claims.
+    pub fn mark(&self) -> Option<Mark> {
+        let v1::Ask { serial, nonce, asked_at, .. } = self.claims.as_ref()?;
+        let nonce = Nonce::from_slice(nonce)?;
+        Some(Mark { serial: *serial, nonce, asked_at: Timestamp::from_unix_ms(*asked_at) })
+    }
+
+    /// The identity that it claims to replace.
+    pub fn replaced(&self) -> Option<MachineId> {
+        Some(PublicKey::from_slice(&self.claims.as_ref()?.replaces).ok()?.machine())
+    }
+
+    /// Verifies that the machine itself, and the identity that it replaces if it names one, has signed it. The key stands inside the
+    /// signed bytes, and is one of the claims until its signature holds.
+    ///
+    /// # Errors
+    /// [`AskError::Malformed`] or [`AskError::Signature`].
+    pub fn verify(&self, replaced_signature: Option<&v1::Signature>) -> Result<Ask, AskError> {
+        let claims = self.claims.as_ref().ok_or(AskError::Malformed)?;
+        let machine_key = PublicKey::from_slice(&claims.machine_key).map_err(AskError::Signature)?;
+        // What it reads is what `claims` was read from.
+        envelope::open(&self.signed, Kind::Ask, &machine_key).map_err(AskError::Signature)?;
+        let ask = Ask::decode(claims, machine_key)?;
+        match (&ask.replaces, replaced_signature) {
+            (None, None) => Ok(ask),
+            (Some(old), Some(beside)) => {
+                let v1::Signature { key_id, signature } = beside;
+                let verified = old.verify(Kind::Ask, &self.signed.payload, key_id, signature);
+                verified.map(|()| ask).map_err(AskError::Signature)
+            }
+            (Some(_), None) => Err(AskError::Signature(EnvelopeError::BadSignature)),
+            (None, Some(_)) => Err(AskError::Malformed),
+        }
+    }
+}
+
 /// Why an ask cannot be answered with a signature: a fault of the asker, or of somebody on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -228,9 +253,4 @@ pub enum AskError {
     /// The machine, or the identity that it replaces, has not signed this.
     #[error("the ask is not signed by its machine: {0}")]
     Signature(EnvelopeError),
-}
-
-/// What an ask claims. Nothing of it is verified.
-fn claims(signed: &v1::Signed) -> Option<v1::Ask> {
-    prost::Message::decode(signed.payload.clone()).ok()
 }

@@ -6,7 +6,6 @@ use server::unanswered::Unanswered;
 use shared::answer::{AnswerError, ShownLease};
 use shared::ask::{Ask, AskError};
 use shared::doubt::Moment;
-use shared::ids::ProductId;
 use shared::reason::Reason;
 use shared::revocation::Revocations;
 
@@ -28,20 +27,18 @@ impl<'a> Case<'a> {
     pub(super) fn open(
         certificates: &'a Certificates,
         incoming: &'a Incoming,
-        claimed: Option<ProductId>,
         now: Moment,
     ) -> Result<Case<'a>, Unanswered> {
         let malformed = |cause: &str| Unanswered::from(Reason::Malformed.with(&[("cause", &cause)]));
-        let product = claimed.ok_or_else(|| malformed("it names no product"))?;
+        let product = incoming.ask.product().ok_or_else(|| malformed("it names no product"))?;
         let installed = certificates
             .current(product, now.wall)
             .ok_or_else(|| Reason::ProductUnknown.with(&[("product", &product)]))?;
-        let ask =
-            Ask::open(&incoming.ask, incoming.replaced_signature.as_ref()).map_err(|error| match error {
-                AskError::Malformed => malformed("its fields do not fit"),
-                AskError::Signature(error) if error.is_of_form() => malformed(&error.to_string()),
-                AskError::Signature(_) => Reason::SignatureBad.into(),
-            })?;
+        let ask = incoming.ask.verify(incoming.replaced_signature.as_ref()).map_err(|error| match error {
+            AskError::Malformed => malformed("its fields do not fit"),
+            AskError::Signature(error) if error.is_of_form() => malformed(&error.to_string()),
+            AskError::Signature(_) => Reason::SignatureBad.into(),
+        })?;
         if ask.kind != incoming.kind {
             return Err(malformed("it asks for something else than the call does"));
         }

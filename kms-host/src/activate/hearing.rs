@@ -4,15 +4,13 @@
 
 use std::time::Duration;
 
-use proto::v1;
 use server::Source;
 use server::unanswered::Unanswered;
-use shared::ask::Ask;
 use shared::doubt::Moment;
 use shared::ids::{MachineId, ProductId};
 use shared::reason::{Cause, Reason};
 use shared::record::RecordState;
-use shared::serial::{self, Standing};
+use shared::serial::{self, Mark, Standing};
 
 use super::unanswered::unreadable;
 use super::{Host, Incoming};
@@ -43,19 +41,15 @@ impl Host {
     /// Whether to read an ask of this source. Past the limit of bad asks, only asks of known machines and of copies that heal are read.
     /// Anybody can claim to be one; the signature is verified later. An ask that the record has overtaken does not count, because a
     /// recorded ask could be sent for ever.
-    pub(super) async fn hear(
-        &self,
-        incoming: &Incoming,
-        claimed: Option<ProductId>,
-        now: Moment,
-    ) -> Result<(), Unanswered> {
+    pub(super) async fn hear(&self, incoming: &Incoming, now: Moment) -> Result<(), Unanswered> {
         let Err(limited) = self.fairness.hear(incoming.source, now.monotonic) else { return Ok(()) };
-        if let (Some(product), Some(machine)) = (claimed, Ask::claimed_machine(&incoming.ask))
-            && self.is_known_and_fresh(product, machine, &incoming.ask).await?
+        let Incoming { ask, .. } = incoming;
+        if let (Some(product), Some(machine), Some(mark)) = (ask.product(), ask.machine(), ask.mark())
+            && self.is_known_and_fresh(product, machine, &mark).await?
         {
             return Ok(());
         }
-        if let (Some(product), Some(replaced)) = (claimed, Ask::claimed_replaced(&incoming.ask))
+        if let (Some(product), Some(replaced)) = (ask.product(), ask.replaced())
             && self.may_be_replaced(product, replaced).await?
         {
             return Ok(());
@@ -73,17 +67,14 @@ impl Host {
         &self,
         product: ProductId,
         machine: MachineId,
-        ask: &v1::Signed,
+        claimed: &Mark,
     ) -> Result<bool, Unanswered> {
         let record = self.ledger.record(product, machine).await.map_err(unreadable)?;
         let Some(record) = record.filter(|record| record.state == RecordState::Active) else {
             return Ok(false);
         };
-        let is_fresh = |claimed| {
-            let standing = serial::compare(Some(&record.mark()), &claimed);
-            standing != Standing::Replay && !self.resent.knows(machine, &claimed)
-        };
-        Ok(Ask::claimed_mark(ask).is_some_and(is_fresh))
+        let standing = serial::compare(Some(&record.mark()), claimed);
+        Ok(standing != Standing::Replay && !self.resent.knows(machine, claimed))
     }
 
     /// Whether the ask replaces an identity that is known here.

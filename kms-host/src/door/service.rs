@@ -17,7 +17,7 @@ use proto::v1::{self, ActivateRequest, ActivateResponse, ReleaseRequest, Release
 use server::Source;
 use server::accept::{CallHandler, Line};
 use server::unanswered::{Unanswered, status};
-use shared::ask::AskKind;
+use shared::ask::{AskKind, UnverifiedAsk};
 use shared::reason::{Cause, Reason};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -206,7 +206,8 @@ fn decode(kind: AskKind, message: Bytes, source: Option<Source>) -> Result<Ask, 
             ActivateRequest { ask, ..ActivateRequest::default() }
         }
     };
-    Ok(Ask { ask: ask.unwrap_or_default(), replaced_signature, held_chain, revocations, source, kind })
+    let ask = UnverifiedAsk::read(ask.unwrap_or_default());
+    Ok(Ask { ask, replaced_signature, held_chain, revocations, source, kind })
 }
 
 /// A message as the answer to a successful call.

@@ -8,7 +8,7 @@ use prost::Message;
 use proto::v1;
 use sha2::{Digest, Sha256};
 use shared::answer::{AnswerError, Received, Term as _, Verdict};
-use shared::ask::{Ask, AskKind};
+use shared::ask::{Ask, AskKind, UnverifiedAsk};
 use shared::certificate::Chain;
 use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::Kind;
@@ -343,7 +343,8 @@ proptest! {
             let _ = Ask::open(&signed, None);
         }
         let signed = kit::key(Who::Machine).sign_bytes(Kind::Ask, inner.into());
-        let _ = Ask::claimed_product(&signed);
+        let unverified = UnverifiedAsk::read(signed.clone());
+        let _ = (unverified.product(), unverified.machine(), unverified.mark(), unverified.replaced());
         if let Ok(ask) = Ask::open(&signed, None) {
             prop_assert!(ask.serial <= 1 << 62);
         }
