@@ -9,14 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kms_host::certificates;
-use kms_host::home::HOUR_MS;
 use ledger::testing::MemoryLedger;
 use ledger::{LedgerError, Write, Writer as _, Written};
 use prost::Message;
 use proto::v1;
 use shared::answer::{self, Grant, Header, ShownLease};
-use shared::ask::{Ask, AskKind};
+use shared::ask::{Ask, AskKind, UnverifiedAsk};
 use shared::certificate::{Chain, HostCertificate, Roots};
 use shared::count::{Decision, Entrants, Shown, Sighting, Terms};
 use shared::envelope::{Kind, SecretKey};
@@ -192,17 +190,21 @@ fn ask(who: Who) -> Ask {
 
 /// A ledger that has known its machines for a week, and has just seen one more: the count is up to date.
 pub(crate) fn ledger() -> MemoryLedger {
-    let ledger = MemoryLedger::new(Meta { ledger: LEDGER, hour_width_ms: HOUR_MS, pepper: [14; 32] });
-    let terms = certificates::terms(&chain());
+    let ledger = MemoryLedger::new(Meta { ledger: LEDGER, hour_width_ms: 3_600_000, pepper: [14; 32] });
+    let terms = terms();
     let known = (0..KNOWN_MACHINES).map(|number| sighting(number, Who::New, FIRST, terms));
     decide(&ledger, known.map(Write::Sight).collect());
     decide(&ledger, vec![Write::Sight(sighting(u64::from(u32::MAX), Who::New, FIRST + WEEK, terms))]);
     ledger
 }
 
+fn terms() -> Terms {
+    Terms::of(&chain().host().policy)
+}
+
 /// A batch that such a ledger has to decide, a week later.
 pub(crate) fn sightings(who: Who, batch: u64) -> Vec<Write> {
-    let terms = certificates::terms(&chain());
+    let terms = terms();
     let numbers = match who {
         Who::New => KNOWN_MACHINES..KNOWN_MACHINES + batch,
         Who::Known => 0..batch,
@@ -220,6 +222,34 @@ pub(crate) fn decide(ledger: &MemoryLedger, batch: Vec<Write>) -> Decided {
         Poll::Ready(decided) => decided.expect("the ledger is there"),
         Poll::Pending => unreachable!("nothing in it waits"),
     }
+}
+
+/// A request, the key and chain that it is answered with, and the batch of one that the ledger decides for it.
+pub(crate) struct Incoming {
+    request: Bytes,
+    batch: Vec<Write>,
+    key: SecretKey,
+    chain: Chain,
+}
+
+/// See [`Incoming`].
+pub(crate) fn incoming(who: Who) -> Incoming {
+    Incoming { request: encoded_request(who), batch: sightings(who, 1), key: host_key(), chain: chain() }
+}
+
+/// What the host does with a request between network and disk, in the host's order.
+pub(crate) fn answer(ledger: &MemoryLedger, incoming: Incoming) -> Vec<u8> {
+    let Incoming { request, batch, key, chain } = incoming;
+    let request = v1::ActivateRequest::decode(request).expect("it was just encoded");
+    let unverified = UnverifiedAsk::read(request.ask.expect("it was just put in"));
+    assert_eq!(unverified.product(), Some(PRODUCT));
+    let ask = unverified.verify(None).expect("its machine has signed it");
+    check_leases(decide(ledger, batch));
+    let signed = Some(key.sign_bytes(Kind::Lease, compose_lease(&ask, &chain).into()));
+    let has_chain = ask.chain_digest == Some(chain.digest());
+    let chain = if has_chain { Bytes::new() } else { chain.encoded().clone() };
+    v1::ActivateResponse { answer: Some(v1::Answer { signed, chain, ..v1::Answer::default() }) }
+        .encode_to_vec()
 }
 
 /// Looks at what was decided once it is counted: a lease for each, or the figure is of something else.

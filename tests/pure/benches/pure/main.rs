@@ -21,6 +21,9 @@
 //! it AVX2 but no SHA instructions, so a checksum weighs more here than where there are some. An instruction is not a
 //! nanosecond; how long anything takes is `kms-bench`'s to say.
 //!
+//! `answer` also counts its allocations, by dhat: `Total blocks` and `Total bytes`. The allocator is the system's, which dhat
+//! can watch; the host's own takes a little less.
+//!
 //! What is counted with comes from `fixtures`: fixed seeds, no clock, made outside of the count.
 
 #![expect(missing_docs, reason = "the macros of gungraun make public items, for nobody outside")]
@@ -32,18 +35,17 @@ use std::hint::black_box;
 use bytes::Bytes;
 use fixtures::{Issuer, Who, keep};
 use gungraun::{
-    Callgrind, EventKind, LibraryBenchmarkConfig, OutputFormat, library_benchmark, library_benchmark_group,
-    main,
+    Callgrind, Dhat, EventKind, LibraryBenchmarkConfig, OutputFormat, library_benchmark,
+    library_benchmark_group, main,
 };
 use ledger::Write;
 use ledger::testing::MemoryLedger;
 use prost::Message;
 use proto::v1::{ActivateRequest, ActivateResponse, Signed};
 use shared::answer::ShownLease;
-use shared::ask::Ask;
+use shared::ask::{Ask, UnverifiedAsk};
 use shared::certificate::{Chain, Roots};
 use shared::envelope::{Kind, SecretKey};
-use shared::ids::ProductId;
 use shared::record::Record;
 use shared::srv::{self, SrvRecord};
 
@@ -61,17 +63,17 @@ fn decode_request(encoded: Bytes) -> ActivateRequest {
 }
 
 #[library_benchmark]
-#[bench::first(keep(fixtures::signed_ask(Who::New)))]
-#[bench::renewal(keep(fixtures::signed_ask(Who::Known)))]
-fn claimed_product(ask: &Signed) -> Option<ProductId> {
-    Ask::claimed_product(black_box(ask))
+#[bench::first(fixtures::signed_ask(Who::New))]
+#[bench::renewal(fixtures::signed_ask(Who::Known))]
+fn read_ask(ask: Signed) -> UnverifiedAsk {
+    UnverifiedAsk::read(black_box(ask))
 }
 
 #[library_benchmark]
-#[bench::first(keep(fixtures::signed_ask(Who::New)))]
-#[bench::renewal(keep(fixtures::signed_ask(Who::Known)))]
-fn open_ask(ask: &Signed) -> Ask {
-    Ask::open(black_box(ask), None).expect("its machine has signed it")
+#[bench::first(keep(UnverifiedAsk::read(fixtures::signed_ask(Who::New))))]
+#[bench::renewal(keep(UnverifiedAsk::read(fixtures::signed_ask(Who::Known))))]
+fn verify_ask(ask: &UnverifiedAsk) -> Ask {
+    black_box(ask).verify(None).expect("its machine has signed it")
 }
 
 #[library_benchmark]
@@ -130,6 +132,14 @@ fn encode_response(response: &ActivateResponse) -> Vec<u8> {
     black_box(response).encode_to_vec()
 }
 
+// The steps above in a row, for one machine: what an answer costs without network and disk, and how often it allocates.
+#[library_benchmark(config = LibraryBenchmarkConfig::default().tool(Dhat::default()))]
+#[bench::first(keep(fixtures::ledger()), fixtures::incoming(Who::New))]
+#[bench::renewal(keep(fixtures::ledger()), fixtures::incoming(Who::Known))]
+fn answer(ledger: &MemoryLedger, incoming: fixtures::Incoming) -> Vec<u8> {
+    fixtures::answer(black_box(ledger), black_box(incoming))
+}
+
 #[library_benchmark]
 #[bench::of_20(fixtures::srv_records(20))]
 fn order_srv(records: Vec<SrvRecord>) -> Vec<SrvRecord> {
@@ -140,8 +150,8 @@ library_benchmark_group!(
     name = pure,
     benchmarks = [
         decode_request,
-        claimed_product,
-        open_ask,
+        read_ask,
+        verify_ask,
         open_shown_lease,
         verify_chain,
         decide,
@@ -150,6 +160,7 @@ library_benchmark_group!(
         compose_lease,
         sign_lease,
         encode_response,
+        answer,
         order_srv,
     ]
 );
