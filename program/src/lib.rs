@@ -13,5 +13,7 @@ pub mod output;
 pub mod owner;
 #[cfg(feature = "pages")]
 pub mod pages;
+#[cfg(feature = "tables")]
+pub mod table;
 pub mod toml_text;
 pub mod typed;

@@ -5,11 +5,12 @@ use clap::Args;
 use kms_host::home::Home;
 use program::exit::EX_DATAERR;
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::Failure;
-use super::online::{ask, number, some_text, table, time};
+use super::online::{ask, number, some_text, time};
 
 /// What to show of the audit log.
 #[derive(Debug, Args)]

@@ -11,13 +11,14 @@ use kms_host::home::Home;
 use program::code::{qr, rows, typed_confirmation};
 use program::exit::{EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_USAGE};
 use program::output::json_text;
+use program::table;
 use shared::codes::{CodeForm, HostTerms, InstallationId};
 use shared::product_key::{KeyKind, ProductKey};
 use shared::telephones::{CountryCode, TelephoneCountry, TelephoneNumber, Telephones};
 use shared::time::Clock as _;
 
 use super::owner::become_owner;
-use super::{Failure, OrExit, offline, say, terminal};
+use super::{Failure, OrExit, offline, say};
 
 /// A code has some 300 characters with everything between its groups.
 const CODE_MAX_BYTES: u64 = 4096;
@@ -82,7 +83,7 @@ fn to_read_out(
         rows(&digits),
         rows(&letters),
     );
-    let columns = terminal::columns().map_or(0, usize::from);
+    let columns = table::columns().map_or(0, usize::from);
     if let Some((qr, _)) = qr(&letters).filter(|(_, wide)| *wide <= columns) {
         text += "\nOr show it to a camera:\n\n";
         text += &qr;

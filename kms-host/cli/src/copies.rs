@@ -10,11 +10,12 @@ use clap::Args;
 use kms_host::admin::Client;
 use kms_host::home::Home;
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::Failure;
-use super::online::{ProductNames, ask, hex, instant, resolve_product, table, time};
+use super::online::{ProductNames, ask, hex, instant, resolve_product, time};
 
 /// Which copies to list.
 #[derive(Debug, Args)]

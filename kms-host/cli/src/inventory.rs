@@ -12,12 +12,12 @@ use kms_host::home::Home;
 use program::csv;
 use program::exit::EX_IOERR;
 use program::output;
+use program::table;
 use proto::admin::v1 as wire;
 use shared::print::{Json, Lines, one_line};
 use shared::time::{Clock as _, Timestamp};
 
 use super::online::{ProductNames, ask, hex, instant, machine_json, number, resolve_product, time};
-use super::terminal;
 use super::{Failure, OrExit};
 
 /// Which machines to list. Every option narrows the list.
@@ -137,7 +137,7 @@ struct Listing {
 
 impl Listing {
     fn begin(form: Form, names: ProductNames) -> Listing {
-        let layout = Layout::for_terminal(terminal::columns(), names.widest());
+        let layout = Layout::for_terminal(table::columns(), names.widest());
         let head = match form {
             Form::Table => layout.line(&HEAD.map(str::to_owned)),
             Form::Json => "{\n  \"machines\": [".to_owned(),

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use kms_host::admin::Client;
 use kms_host::home::Home;
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1 as wire;
 use serde_json::json;
 use shared::inventory::Verb;
@@ -11,7 +12,7 @@ use shared::inventory::Verb;
 use super::Failure;
 use super::audit::{change_json, changes_table};
 use super::copies::{event_json, event_text};
-use super::online::{ProductNames, ask, hex, machine_json, resolve_product, table, text_of, time};
+use super::online::{ProductNames, ask, hex, machine_json, resolve_product, text_of, time};
 use super::refusals::refusal_json;
 
 /// What to do with a machine.

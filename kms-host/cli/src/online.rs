@@ -11,6 +11,7 @@ use kms_host::admin::{self, Client};
 use kms_host::home::Home;
 use program::exit::{EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOPERM, EX_UNAVAILABLE};
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1::{self as wire};
 use serde_json::json;
 use server::admin::is_silence;
@@ -21,7 +22,6 @@ use shared::time::{Length, Timestamp};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use super::terminal;
 use super::{EX_FOUND, Failure, Noted, runtime};
 
 pub(super) fn status(home: &Home, as_json: bool, exit_code: bool) -> Result<String, Failure> {
@@ -436,20 +436,6 @@ pub(super) fn machine_json(machine: &wire::Machine, names: &ProductNames) -> ser
         "last_seen_ms": instant(machine.seen_at),
         "licensed_until_ms": instant(machine.licensed_until),
     })
-}
-
-/// A table that fits the terminal. If standard output is none, each row is one line, for `grep`.
-pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    if let Some(columns) = terminal::columns() {
-        table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(columns);
-    }
-    table.set_header(head.to_vec());
-    for row in rows {
-        table.add_row(row.iter().map(one_line));
-    }
-    table.to_string()
 }
 
 /// Joins lines to a text. Each stays one line, whatever names and paths it contains.

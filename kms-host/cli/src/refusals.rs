@@ -3,11 +3,12 @@
 use clap::Args;
 use kms_host::home::Home;
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::Failure;
-use super::online::{ask, hex, number, table, time};
+use super::online::{ask, hex, number, time};
 
 /// Which refusals to list.
 #[derive(Debug, Args)]

@@ -2,11 +2,12 @@
 
 use kms_host::home::Home;
 use program::output::json_text;
+use program::table::table;
 use proto::admin::v1 as wire;
 use serde_json::json;
 
 use super::Failure;
-use super::online::{ask, number, table};
+use super::online::{ask, number};
 
 pub(super) fn list(home: &Home, as_json: bool) -> Result<String, Failure> {
     ask(home, async |mut host| {

@@ -1,22 +1,13 @@
-//! The terminal: its width, and colour for the words that matter.
+//! Colour on the terminal, for the words that matter.
 //!
 //! Commands produce plain text. Colour is added last, by the first word of a line, so commands need not care about it and foreign text
 //! cannot bring its own.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal as _};
+use std::io;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-
-/// The number of columns of the terminal, or none if standard output is not a terminal.
-pub(super) fn columns() -> Option<u16> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| 0 < *columns)
-}
 
 /// The text in colour, if standard output is a terminal and neither `NO_COLOR` nor `TERM` forbids it.
 pub(super) fn paint(text: &str) -> Cow<'_, str> {

@@ -1,18 +1,11 @@
 //! How things are shown: tables for people, times and ids as text. A day is read here, too.
 
-use shared::print::one_line;
+use program::table;
 use shared::time::Timestamp;
 
-/// A table. Foreign text stays on one line.
+/// A table, with the end of its last line.
 pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(head.to_vec());
-    for row in rows {
-        table.add_row(row.iter().map(one_line));
-    }
-    let lines = table.to_string();
-    lines.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+    table::table(head, rows) + "\n"
 }
 
 /// An id in hex.
@@ -27,6 +20,11 @@ pub(super) fn instant(unix_ms: i64) -> Option<i64> {
 
 pub(super) fn time(unix_ms: i64) -> String {
     instant(unix_ms).map_or_else(|| "-".to_owned(), |unix_ms| Timestamp::from_unix_ms(unix_ms).to_string())
+}
+
+/// The day of an instant, for lists: `--json` has the instant.
+pub(super) fn day(unix_ms: i64) -> String {
+    time(unix_ms).split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// The beginning of a day in UTC.

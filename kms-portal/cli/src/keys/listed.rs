@@ -7,7 +7,7 @@ use shared::product_key::{KeyKind, KeyNumber};
 
 use crate::ask::{PortalAt, ask};
 use crate::failure::Failure;
-use crate::shown::{hex, instant, table, time};
+use crate::shown::{day, hex, instant, table, time};
 
 pub(super) fn list(at: &PortalAt, wanted: &w::ListKeysRequest, as_json: bool) -> Result<String, Failure> {
     let keys = ask(at, async |mut portal| {
@@ -28,12 +28,20 @@ pub(super) fn list(at: &PortalAt, wanted: &w::ListKeysRequest, as_json: bool) ->
     let rows = keys.iter().map(|key| {
         let organisation = key.organisation.as_ref().map(|one| one.name.clone()).unwrap_or_default();
         let standing = match (key.revoked_at, key.blocked) {
-            (0, false) => time(key.ends_at),
+            (0, false) => day(key.ends_at),
             (0, true) => "blocked".to_owned(),
             _ => "revoked".to_owned(),
         };
         let (number, product) = (key.number.clone(), key.product_name.clone());
-        vec![number, key.kind.clone(), product, organisation, use_text(key), standing, key.note.clone()]
+        vec![
+            number,
+            kind_text(&key.kind).to_owned(),
+            product,
+            organisation,
+            use_text(key),
+            standing,
+            key.note.clone(),
+        ]
     });
     Ok(table(&["number", "kind", "product", "organisation", "used", "ends", "note"], rows))
 }
@@ -120,7 +128,7 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
                 hex(&host.host),
                 host.activations.to_string(),
                 time(host.activated_at),
-                time(host.revoked_at),
+                day(host.revoked_at),
             ]
         });
         parts.push(format!("\n{}", table(&["host", "id", "activations", "last", "revoked"], rows)));
@@ -133,15 +141,20 @@ pub(super) fn show(at: &PortalAt, number: KeyNumber, as_json: bool) -> Result<St
                 } else {
                     format!("by code {}", hex(&machine.place))
                 },
-                time(machine.since),
-                time(machine.confirmed_at),
-                time(machine.freed_at),
-                time(machine.revoked_at),
+                day(machine.since),
+                day(machine.confirmed_at),
+                day(machine.freed_at),
+                day(machine.revoked_at),
             ]
         });
         parts.push(format!("\n{}", table(&["machine", "since", "confirmed", "released", "revoked"], rows)));
     }
     Ok(parts.concat())
+}
+
+/// The kind as `key issue --kind` takes it, which is shorter.
+fn kind_text(kind: &str) -> &str {
+    if kind == KeyKind::MultipleActivation.name() { "mak" } else { kind }
 }
 
 fn use_text(key: &w::Key) -> String {
