@@ -38,8 +38,8 @@ pub(super) enum RevocationsVerb {
     List(Output),
     /// Withdraw a revocation. Hosts and machines learn of it as they have learnt of the revocation.
     ///
-    /// A key stays blocked: unblock it if it may activate machines and hosts again. What a root has revoked, only a root's next list
-    /// withdraws.
+    /// A key stays blocked: unblock it if it may activate machines and hosts again. What a root has revoked, the portal
+    /// cannot withdraw.
     Withdraw {
         /// Number of a key, id of a host, a host certificate or a machine, or id in the list.
         subject: String,

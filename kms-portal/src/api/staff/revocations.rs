@@ -111,7 +111,7 @@ fn refused(error: NotRevoked) -> Status {
             "`kms-portal key show` lists the hosts and machines of a key. To take back what this portal does not know, add --unlisted"
         }
         NotRevoked::NotInForce => {
-            "`kms-portal revocations list` lists what is revoked; what a root has revoked, only a later list of a root withdraws"
+            "`kms-portal revocations list` lists what is revoked; what a root has revoked, the portal cannot withdraw"
         }
         NotRevoked::IssuerEnded => {
             "have a root sign the portal's request again (`kms-vendor issuer sign`), and run `kms-portal install-issuer`; `kms-portal doctor` \
