@@ -15,13 +15,12 @@ use serde_json::{Value, json};
 use shared::activation::MachineActivation;
 use shared::files::{self, HOST_ACTIVATION, MACHINE_ACTIVATION};
 use shared::print::Lines;
-use shared::reason::Reason;
 use store::output::OutputFile;
 use store::regular;
-use tonic::{Code, Status};
+use tonic::Code;
 use zeroize::Zeroizing;
 
-use super::ask::{PortalAt, ask, cause_of, refused};
+use super::ask::{PortalAt, ask, refused};
 use super::failure::{Failure, OrExit as _, warn};
 
 /// Thousands of machines. A larger file is another one.
@@ -67,19 +66,6 @@ pub(super) fn answer(at: &PortalAt, wanted: &AnswerFile) -> Result<String, Failu
     Err(Failure { code: EX_DATAERR, error })
 }
 
-/// What is said of a request after which a later one was answered. The portal says REPLAYED, as to somebody who sends recorded asks.
-fn superseded(status: Status, remedy: &str) -> Result<Failure, Status> {
-    match cause_of(&status).and_then(|cause| cause.reason()) {
-        Some(Reason::Replayed) => {
-            let error = anyhow!(
-                "the portal has answered a later request, so this one counts no more; {remedy} (REPLAYED)"
-            );
-            Ok(Failure { code: EX_DATAERR, error })
-        }
-        _ => Err(status),
-    }
-}
-
 fn answer_host(
     at: &PortalAt,
     wanted: &AnswerFile,
@@ -87,14 +73,10 @@ fn answer_host(
     text: &[u8],
 ) -> Result<String, Failure> {
     let signed = files::host_activation_from_pem(text).or_exit(EX_DATAERR)?;
-    let remedy = "if the host has no certificate from it, make another request there with `kms-host activate --request`";
     let answer = ask(at, async |mut portal| {
         let request = w::AnswerHostRequest { ask: Some(signed) };
-        match portal.answer_host(request).await {
-            Ok(answer) => Ok(Ok(answer.into_inner().answer.unwrap_or_default())),
-            Err(status) => superseded(status, remedy).map(Err),
-        }
-    })??;
+        Ok(portal.answer_host(request).await?.into_inner().answer.unwrap_or_default())
+    })?;
     let pem = files::certificate_answer_to_pem(answer.chain, answer.roots);
     let Some(out) = out else { return Ok(pem) };
     out.write(pem.as_bytes()).or_exit(EX_CANTCREAT)?;
@@ -134,7 +116,6 @@ fn answer_machines(
 ) -> Result<String, Failure> {
     let mut damaged: Vec<_> = file.damaged().map(|(number, error)| (number, error.to_string())).collect();
     let (mut answered, mut confirmations) = (Vec::new(), String::new());
-    let remedy = "if the machine is not licensed, collect from it again";
     ask(at, async |mut portal| {
         for (number, body) in file.numbered_asks() {
             let signed = Signed::decode(body.as_slice()).unwrap_or_default();
@@ -155,8 +136,7 @@ fn answer_machines(
                 }
                 // These concern one machine. After any other, the next would meet the same.
                 Err(status) if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) => {
-                    let failure = superseded(status, remedy).unwrap_or_else(refused);
-                    Err(format!("{:#}", failure.error))
+                    Err(format!("{:#}", refused(status).error))
                 }
                 Err(status) => return Err(status),
             };

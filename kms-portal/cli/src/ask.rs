@@ -222,7 +222,7 @@ pub(super) fn refused(status: Status) -> Failure {
 }
 
 fn explained(code: u8, cause: &Cause) -> Failure {
-    Failure { code, error: anyhow!("{cause}; {}", reasons::remedy(cause)) }
+    Failure { code, error: anyhow!(reasons::message(cause)) }
 }
 
 /// The reason that a lost or refused connection has among its causes.

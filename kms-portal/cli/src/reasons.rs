@@ -48,7 +48,11 @@ fn for_staff(reason: Reason) -> Option<&'static str> {
         Reason::Revoked => {
             "`kms-portal revocations list` shows when and why, and `kms-portal revocations withdraw` takes that back"
         }
-        Reason::Replayed | Reason::Malformed | Reason::SignatureBad => {
+        Reason::Replayed => {
+            "if the one that made this request has no answer to that one, have it make another: `kms-host activate --request`, or \
+             `kms-client proxy collect`"
+        }
+        Reason::Malformed | Reason::SignatureBad => {
             "have the customer make a new request, and answer that; if it is refused as well, one of the programs is out of date"
         }
         Reason::ClockAhead => "have the customer set the clock there, and make a new request",
@@ -57,9 +61,19 @@ fn for_staff(reason: Reason) -> Option<&'static str> {
     })
 }
 
-/// What to do about it, for staff.
-pub(super) fn remedy(cause: &Cause) -> &'static str {
-    cause.reason().and_then(for_staff).unwrap_or_else(|| cause.remedy())
+/// What happened and what to do about it, for staff.
+pub(super) fn message(cause: &Cause) -> String {
+    let remedy = cause.reason().and_then(for_staff).unwrap_or_else(|| cause.remedy());
+    match cause.reason() {
+        // Whoever sends recorded asks is told of a host.
+        Some(Reason::Replayed) => {
+            format!(
+                "{}: the portal has answered a later request, so this one counts no more; {remedy}",
+                cause.code
+            )
+        }
+        _ => format!("{cause}; {remedy}"),
+    }
 }
 
 /// The exit code, where that of the status would mislead a script: what was typed is right, and something else is wrong.
@@ -99,11 +113,20 @@ mod tests {
         for &reason in Reason::ALL {
             let Some(told) = for_staff(reason) else { continue };
             assert_ne!(told, reason.remedy(), "{reason}: the row says nothing");
-            for word in ["the seller", "the vendor", "KMS_TLS", "kms-client", "DNS", "this host", "by file"] {
+            for word in [
+                "the seller",
+                "the vendor",
+                "KMS_TLS",
+                "kms-client key",
+                "kms-client host",
+                "DNS",
+                "this host",
+                "by file",
+            ] {
                 assert!(!told.contains(word), "{reason} says {word:?}: {told}");
             }
         }
-        let unlike = Reason::TokenEnded.with(&[]);
-        assert_eq!(remedy(&unlike), unlike.remedy());
+        let alike = Reason::TokenEnded.with(&[]);
+        assert_eq!(message(&alike), format!("{alike}; {}", alike.remedy()));
     }
 }
