@@ -78,7 +78,7 @@ async fn story(folder: &Path) -> anyhow::Result<bool> {
         "The vendor makes two root keys and a product; a root signs for the portal, which is started",
     );
     let shop = Shop::open(folder, "Atlas", TIMES, true)?;
-    let new = NewPortal { test: true, numbers: NUMBERS, valid_for: Duration::from_hours(24) };
+    let new = NewPortal { test: true, numbers: NUMBERS, valid_for: Duration::from_hours(30 * 24) };
     let portal = PortalProcess::open(folder, shop.vendor(), "Atlas", &new).await?;
     teller.note(&format!("kms-portal serves on {}", portal.url()));
     let key = portal.sell("Atlas", &["--kind", "host"]).await?;
