@@ -110,12 +110,17 @@ fn print_what_to_try_with_keys(folder: &Path, portal: &PortalProcess) {
 
 /// Starts the portal of the folder. A new one sells a key by which the host is activated, and another one.
 async fn open_portal(folder: &Path, home: &Home, threshold: u32) -> anyhow::Result<PortalProcess> {
-    let is_new = !folder.join("portal").exists();
+    // Written last: somebody may have stopped it before.
+    let is_new = !folder.join(KEY_FILE).exists();
     let numbers = [format!("--threshold={threshold}")];
     let new = NewPortal { test: false, numbers: &[&numbers[0]], valid_for: Duration::from_hours(365 * 24) };
     let vendor = Vendor::open(&folder.join("vendor"))?;
     let portal = PortalProcess::open(folder, &vendor, PRODUCT, &new).await?;
     if is_new {
+        // Without a portal, the vendor has certified the host of this folder, and its machines know the id.
+        if let Some(id) = vendor.organisations()?.get(ORGANISATION) {
+            portal.typed(&["organisation", "add", ORGANISATION, "--id", &id.to_string()], "").await?;
+        }
         let key = portal.sell(PRODUCT, &["--kind", "host"]).await?;
         portal.activate_host(home, &key).await?;
         println!("Made a portal, and activated the host by the key {key}.");

@@ -59,11 +59,15 @@ fn an_installed_dev_prints_commands_that_run() {
     send("-INT", dev.0.id());
 }
 
-/// One command, and a laptop is activated by a key; the second time, portal and key are still there.
+/// One command, and a laptop is activated by a key; the second time, portal and key are still there. The folder had no portal before: its
+/// host was refused the key then, as one of another organisation.
 #[test]
 fn dev_with_a_portal_activates_its_host_by_a_key_and_laptops_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("dev");
+    let (mut without, _) = dev_with(&mut command(&folder));
+    send("-INT", without.0.id());
+    assert!(without.0.wait().unwrap().success());
     let portal = || {
         let mut command = command(&folder);
         command.arg("--portal");
