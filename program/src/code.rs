@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 #[cfg(feature = "codes")]
-use std::io::{self, BufRead as _, Read as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 
 use fast_qr::{ECL, QRBuilder};
 #[cfg(feature = "codes")]
 use shared::{
-    codes::{CodeKind, CodeText},
+    codes::{CodeForm, CodeKind, CodeText},
     groups::GroupState,
 };
 
@@ -36,17 +36,23 @@ pub fn qr(code: &str) -> Option<(String, usize)> {
 }
 
 /// A confirmation id from standard input, of so many bytes at most: from one line of a scanner, or from several that somebody types after
-/// a prompt.
+/// a prompt. On a terminal, a line with a wrong group has to be typed again, and those before it have not.
 ///
 /// # Errors
 /// Standard input cannot be read.
 #[cfg(feature = "codes")]
 pub fn typed_confirmation(max_bytes: u64) -> io::Result<String> {
+    let is_typed = io::stdin().is_terminal();
     prompt("Confirmation id, a group or a row at a time:\n");
     let mut text = String::new();
     let mut input = io::stdin().lock().take(max_bytes);
     loop {
+        let before = text.len();
         let read = input.read_line(&mut text)?;
+        if is_typed && let Some(groups) = wrong_groups(&text) {
+            text.truncate(before);
+            prompt(&format!("Wrong: {groups}. Type this line again.\n"));
+        }
         // Nobody who has typed the last group has to end the input as well.
         let groups = CodeText::in_either_form(CodeKind::Confirmation, &text).groups();
         let is_missing = |group: &GroupState| matches!(group, GroupState::Empty | GroupState::Partial);
@@ -54,6 +60,19 @@ pub fn typed_confirmation(max_bytes: u64) -> io::Result<String> {
             return Ok(text);
         }
     }
+}
+
+/// Which groups of a confirmation id are wrong so far, if it is wrong in digits and in letters: a group in letters may have digits alone.
+#[cfg(feature = "codes")]
+fn wrong_groups(text: &str) -> Option<String> {
+    let wrong = |form| {
+        let groups = CodeText::new(CodeKind::Confirmation, form, text).groups();
+        let wrong = groups.iter().zip(1..).filter(|(group, _)| matches!(group, GroupState::Wrong(_)));
+        wrong.map(|(_, number): (_, u8)| format!("group {number}")).collect::<Vec<_>>()
+    };
+    let forms = [CodeForm::Digits, CodeForm::Letters].map(wrong);
+    let fewest = forms.into_iter().min_by_key(Vec::len)?;
+    (!fewest.is_empty()).then(|| fewest.join(", "))
 }
 
 #[cfg(test)]

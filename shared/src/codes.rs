@@ -13,12 +13,13 @@ mod host;
 mod installation;
 mod key;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bits::Bits;
 
 use crate::certificate::ChainError;
-use crate::groups::{Alphabet, GroupState, Layout, Mistake, Mistyped, Typed};
+use crate::groups::{Alphabet, GroupState, Layout, Meaning, Mistake, Mistyped, Typed};
 use crate::reason::{Cause, Reason};
 
 pub use confirmation::{ConfirmationId, Confirmed, MachineOptions};
@@ -91,7 +92,7 @@ pub struct CodeText {
 impl CodeText {
     /// This text as a code of this kind and form.
     pub fn new(kind: CodeKind, form: CodeForm, text: &str) -> CodeText {
-        CodeText { kind, form, typed: Typed::new(form.layout(kind.bits()), text) }
+        CodeText { kind, form, typed: Typed::new(form.layout(kind.bits()), &without_row_letters(text)) }
     }
 
     /// This text as a code of this kind, while somebody types: in digits until there is a letter.
@@ -117,6 +118,22 @@ impl CodeText {
         let layout = self.form.layout(self.kind.bits());
         Bits::from_symbols(&payload, &layout, self.kind.bits()).ok_or(CodeError::Malformed)
     }
+}
+
+/// This text without the letters of rows (`A   000169   539723`), which somebody may copy from a screen: single letters between groups of
+/// six. A code in letters would take them for symbols.
+pub fn without_row_letters(text: &str) -> String {
+    let parts = text.split(|c| Alphabet::Letters.read(c) == Meaning::Break).filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.collect();
+    let is_group = |part: &&str| part.chars().count() == GROUP;
+    let is_letter = |part: &str| part.chars().count() == 1 && part.chars().all(char::is_alphabetic);
+    let is_row_letter = |(at, part): (usize, &str)| {
+        is_letter(part)
+            && parts.get(at + 1).is_some_and(is_group)
+            && (at == 0 || parts.get(at - 1).is_some_and(is_group))
+    };
+    let kept = parts.iter().enumerate().filter(|(at, part)| !is_row_letter((*at, part)));
+    kept.map(|(_, part)| *part).collect::<Vec<_>>().join(" ")
 }
 
 /// Reads a whole code of one of these kinds, in either form. If it is none of them, the error is of the one that is most nearly as

@@ -5,6 +5,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Display};
 use core::ops::Range;
@@ -26,6 +27,9 @@ pub(crate) enum Meaning {
 
 /// In place of a symbol where there is another character.
 const NO_SYMBOL: u8 = u8::MAX;
+
+/// The most groups in a run whose numbers are all written out: as many as a product key has.
+const LONG_RUN: usize = 5;
 
 /// Text as somebody has typed it, perhaps not to its end. It may be a key, so it is wiped when it is dropped.
 pub struct Typed {
@@ -208,9 +212,9 @@ impl Mistyped {
         &self.mistakes
     }
 
-    /// The numbers of the wrong groups in any language: `2, 4`.
+    /// The numbers of the wrong groups in any language: `2, 4`, and `2-21` for a long run of them.
     pub fn groups(&self) -> String {
-        self.mistakes.iter().map(|(group, _)| group.to_string()).collect::<Vec<_>>().join(", ")
+        numbers(self.mistakes.iter().map(|(group, _)| *group)).join(", ")
     }
 }
 
@@ -243,10 +247,22 @@ impl core::error::Error for Mistyped {}
 
 /// `groups 1, 2 and 4 are missing`, if there are any.
 fn together(groups: impl Iterator<Item = u8>, what: &str) -> Option<String> {
-    let mut groups: Vec<_> = groups.map(|group| group.to_string()).collect();
+    let mut groups = numbers(groups);
     let last = groups.pop()?;
     Some(match groups.as_slice() {
+        [] if last.contains('-') => format!("groups {last} are {what}"),
         [] => format!("group {last} is {what}"),
         before => format!("groups {} and {last} are {what}", before.join(", ")),
     })
+}
+
+/// These numbers of groups as they are written, a long run as `2-21`.
+fn numbers(groups: impl Iterator<Item = u8>) -> Vec<String> {
+    let groups: Vec<_> = groups.collect();
+    let runs = groups.chunk_by(|one, other| one + 1 == *other);
+    let written = runs.flat_map(|run| match run {
+        [first, .., last] if LONG_RUN < run.len() => vec![format!("{first}-{last}")],
+        _ => run.iter().map(u8::to_string).collect(),
+    });
+    written.collect()
 }

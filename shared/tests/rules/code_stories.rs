@@ -16,6 +16,7 @@ use shared::groups::GroupState;
 use shared::ids::CertificateId;
 use shared::parts::HardwareParts;
 use shared::product_key::KeyNumber;
+use shared::reason::Cause;
 use shared::time::Timestamp;
 
 use crate::kit::{self, DAY, NOW, OTHER_PRODUCT, PRODUCT, Who};
@@ -351,6 +352,41 @@ fn a_code_that_is_typed_in_part_shows_its_groups() {
     let states = CodeText::new(CodeKind::Machine, CodeForm::Digits, &text[..16]).groups();
     assert_eq!(states[..3], [GroupState::Right, GroupState::Right, GroupState::Partial]);
     assert_eq!(states[3..], [GroupState::Empty; 6]);
+}
+
+/// Screens show rows with a letter before each, and somebody copied them with it: every group was called wrong, because a code with a letter
+/// is read as one of letters.
+#[test]
+fn the_letters_of_rows_are_no_part_of_a_code() {
+    for (kind, form, text) in codes() {
+        let groups: Vec<_> = text.split('-').collect();
+        let rows =
+            groups.chunks(4).zip('A'..).map(|(row, letter)| format!("  {letter}   {}", row.join("   ")));
+        let rows: Vec<_> = rows.collect();
+        for copied in [rows.join("\n"), rows.concat(), rows.join("\n").to_lowercase()] {
+            assert_eq!(wrong_groups(kind, form, &copied), [], "{copied}");
+            assert_eq!(CodeText::in_either_form(kind, &copied).groups().len(), groups.len(), "{copied}");
+        }
+        // What is wrong is named alone, also in a row that is typed by itself.
+        let mistyped = format!("{}{}", if groups[1].starts_with('1') { '2' } else { '1' }, &groups[1][1..]);
+        assert_eq!(
+            wrong_groups(kind, form, &rows.join("\n").replacen(groups[1], &mistyped, 1)),
+            [2],
+            "{rows:?}"
+        );
+        let states = CodeText::new(kind, form, &rows[0]).groups();
+        assert!(states[..groups.len().min(4)].iter().all(|state| *state == GroupState::Right), "{rows:?}");
+    }
+}
+
+#[test]
+fn many_groups_are_named_as_a_run() {
+    let other = |group: &str| format!("{}{}", if group.starts_with('1') { '2' } else { '1' }, &group[1..]);
+    let text = machine().text(CodeForm::Digits).split('-').map(other).collect::<Vec<_>>();
+    let error = text.join("-").parse::<InstallationId>().unwrap_err();
+    assert_eq!(error.to_string(), "groups 1-9 are mistyped");
+    let cause = Cause::from(error);
+    assert_eq!(cause.parameter("groups"), Some("1-9"));
 }
 
 #[test]

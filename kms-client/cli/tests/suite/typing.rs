@@ -40,6 +40,26 @@ fn somebody_at_a_terminal_is_told_what_to_type() {
     assert!(code == Some(0) && shown.contains(CODE) && shown.contains("Confirmed for key"), "{shown}");
 }
 
+/// All 32 groups were asked for again if one was mistyped.
+#[test]
+fn a_line_with_a_wrong_group_is_typed_again_and_no_other() {
+    let machine = Machine::new();
+    let product = product_file(machine.home.path());
+    let entered = bare(&machine.home, &["--product", &product, "key", "set", "--later", &key().to_string()]);
+    assert!(entered.status.success(), "{entered:?}");
+    let json = bare(&machine.home, &["--product", &product, "key", "installation-id", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    for form in [CodeForm::Digits, CodeForm::Letters] {
+        let rows = program::code::rows(&confirmation(json["letters"].as_str().unwrap()).text(form));
+        let (before, after) = rows.split_at(rows.find("  C ").unwrap());
+        let mistyped: String = after.lines().next().unwrap().chars().rev().collect();
+        let typed = format!("{before}{mistyped}\n{after}");
+        let (code, shown) = at_terminal(&machine, &product, "key confirm -", typed.trim_end());
+        assert!(code == Some(0) && shown.contains("Confirmed for key"), "{shown}");
+        assert!(shown.contains("Type this line again.") && !shown.contains("Wrong: group 8"), "{shown}");
+    }
+}
+
 #[test]
 fn a_pipe_is_told_nothing_and_its_first_line_is_enough() {
     let machine = Machine::new();

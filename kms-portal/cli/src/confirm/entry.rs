@@ -2,7 +2,7 @@
 //!
 //! `shared::codes` knows which groups are right. This file only divides characters into groups.
 
-use shared::codes::{CodeForm, CodeKind, CodeText};
+use shared::codes::{CodeForm, CodeKind, CodeText, without_row_letters};
 use shared::groups::GroupState;
 
 /// How many characters a group has.
@@ -135,16 +135,10 @@ fn is_right(form: CodeForm, text: &str, group: usize) -> bool {
 
 /// The groups in a line. Spaces and dashes stand between groups; where that makes none of six, they stand anywhere.
 fn divide(line: &str) -> Vec<String> {
+    let line = without_row_letters(line);
     let parts = line.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
-    let mut parts: Vec<String> = parts.map(str::to_owned).collect();
+    let parts: Vec<String> = parts.map(str::to_owned).collect();
     let is_group = |part: &String| part.chars().count() == GROUP;
-    // Rows on a screen begin with a letter.
-    let is_row = parts
-        .first()
-        .is_some_and(|first| first.chars().count() == 1 && first.chars().all(char::is_alphabetic));
-    if is_row && 1 < parts.len() && parts[1..].iter().all(is_group) {
-        parts.remove(0);
-    }
     let all: Vec<char> = parts.iter().flat_map(|part| part.chars()).collect();
     if parts.iter().any(is_group) && !all.len().is_multiple_of(GROUP) || parts.iter().all(is_group) {
         return parts;
