@@ -489,6 +489,9 @@ impl VendorError {
             {
                 (EX_IOERR, "move it away; if there is a backup of the file, restore it")
             }
+            VendorError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                (EX_NOINPUT, "check its name, and in which folder it is")
+            }
             VendorError::CreateDir { .. } => (EX_CANTCREAT, LOOK_THERE),
             VendorError::Io { .. } | VendorError::Write(_) | VendorError::Journal { .. } => {
                 (EX_IOERR, LOOK_THERE)

@@ -9,6 +9,7 @@ use kms_host::config::SettingSources;
 use kms_host::home::{Home, HomeError, Made, Put, TakenUp};
 use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_DATAERR, EX_UNAVAILABLE, EX_USAGE};
 use program::output::json_text;
+use server::fixable::FixableError;
 use shared::time::{Clock as _, Length, Timestamp};
 use store::regular;
 
@@ -73,9 +74,14 @@ pub(super) fn request(home: &Home) -> Result<String, Failure> {
     home.request().or_exit(EX_CONFIG)
 }
 
-/// Reads the given file; `-` is standard input.
-pub(super) fn read_input(file: &Path) -> io::Result<Vec<u8>> {
-    if file == Path::new("-") { regular::read_bounded(io::stdin().lock()) } else { regular::read(file) }
+/// Reads a file of the vendor; `-` is standard input.
+pub(super) fn read_input(file: &Path) -> Result<Vec<u8>, HomeError> {
+    let read =
+        if file == Path::new("-") { regular::read_bounded(io::stdin().lock()) } else { regular::read(file) };
+    read.map_err(|error| {
+        let text = format!("{} cannot be read", file.display());
+        FixableError::new(text, "name the file that the vendor has sent").because(error).into()
+    })
 }
 
 pub(super) fn install_certificate(
@@ -85,7 +91,7 @@ pub(super) fn install_certificate(
     json: bool,
 ) -> Result<String, Failure> {
     // Read the file first: the host's user may not read what is in root's own folder.
-    let text = read_input(file).map_err(|error| home.not_installable(file, error));
+    let text = read_input(file);
     become_owner(home)?;
     let now = SystemClock::new().now();
     let put = text.and_then(|text| home.install_certificate(file, &text, allowed, now));
@@ -139,7 +145,7 @@ pub(super) fn told(
 }
 
 pub(super) fn install_revocations(home: &Home, file: &Path, json: bool) -> Result<String, Failure> {
-    let text = read_input(file).map_err(|error| home.not_installable(file, error));
+    let text = read_input(file);
     become_owner(home)?;
     let taken_up = text.and_then(|text| home.install_revocations(file, &text)).or_exit(EX_DATAERR)?;
     if json {

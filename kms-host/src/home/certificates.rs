@@ -67,7 +67,7 @@ impl Home {
         let mut put = Vec::new();
         for installed in installed {
             let not = |why: &dyn fmt::Display, remedy: &str| {
-                let text = format!("the certificate {} is not installed: {why}", path.display());
+                let text = format!("the certificate in {} is not installed: {why}", path.display());
                 Err(HomeError::FixableError(FixableError::new(text, remedy)))
             };
             let (begins_at, ended_at) = (installed.chain.begins_at(), installed.chain.ends_at());

@@ -51,6 +51,9 @@ async fn a_host_reads_its_id_to_an_operator_who_names_each_wrong_group_at_once()
     let terms = portal.stage.folder.path().join("terms.pem");
     let key = portal.key(&["--kind", "host", "--feature", "export", "--terms-out", text(&terms)]).await;
     let home = portal.stage.shop.make_bare_host("host", HOUR_MS).unwrap();
+    let none = run_at(&home, &["activate", "--terms", "/no/terms.pem"]).await;
+    let told = "/no/terms.pem cannot be read: No such file or directory (os error 2); name the file that the vendor has sent";
+    assert!(none.code == 66 && none.stderr.contains(told), "{}", none.stderr);
     let shown = run_at(&home, &["activate", "--terms", text(&terms)]).await;
     assert_eq!(shown.code, 0, "{}", shown.stderr);
 
