@@ -275,7 +275,7 @@ fn write_terms(
     noted: &Noted,
 ) -> Result<String, Failure> {
     let number = number.to_string();
-    let output = out.map(|out| terms::output(out, &number, force)).transpose()?;
+    let output = out.map(|out| terms::output(out, &number, Some(force))).transpose()?;
     let terms = terms::make(at, &number, &noted.note)?;
     if let Some(output) = &output {
         terms::write(output, &terms)?;
@@ -304,7 +304,7 @@ fn write_terms(
 /// Writes the terms of keys that were just issued. The keys are shown in any case: nobody can look them up again.
 fn write_terms_of(at: &PortalAt, wanted: &KeyOrder, out: &Path, keys: &[w::IssuedKey]) {
     for key in keys {
-        let written = terms::output(out, &key.number, false)
+        let written = terms::output(out, &key.number, None)
             .and_then(|output| terms::write(&output, &terms::make(at, &key.number, &wanted.noted.note)?));
         if let Err(Failure { error, .. }) = written {
             let remedy = format!("kms-portal key terms {} --out FILE", key.number);
@@ -329,7 +329,7 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
         format!("{} is no folder; with --csv, name one for the terms", out.display())
     } else {
         // The number of the key is not known yet.
-        return terms::output(out, "new", false).map(|_| ());
+        return terms::output(out, "new", None).map(|_| ());
     };
     Err(Failure { code: EX_USAGE, error: anyhow!("{fault}") })
 }

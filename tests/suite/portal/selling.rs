@@ -154,6 +154,9 @@ async fn a_file_that_cannot_be_written_is_refused_before_anything_is_done() {
             assert_eq!(done.code, 73, "{verb:?}: {}", done.stderr);
             let said = &done.stderr;
             assert!(said.contains(text(out)) && said.contains("; name another file"), "{said}");
+            // It was advised where the command has no such option.
+            let may_force = !verb.contains(&"issue");
+            assert!(out == &missing || said.contains("--force") == may_force, "{verb:?}: {said}");
         }
     }
     assert_eq!(std::fs::read(&there).unwrap(), b"precious");

@@ -35,10 +35,14 @@ pub(super) fn make(at: &PortalAt, key: &str, note: &str) -> Result<MadeTerms, Fa
     Ok(MadeTerms { number: made.terms, made_at: made.made_at, ends_at: made.ends_at, file })
 }
 
-/// Where to write the terms of a key. A folder gets a file for each key.
-pub(super) fn output(out: &Path, key: &str, force: bool) -> Result<OutputFile, Failure> {
+/// Where to write the terms of a key. A folder gets a file for each key. `force` is the command's option, if it has one.
+pub(super) fn output(out: &Path, key: &str, force: Option<bool>) -> Result<OutputFile, Failure> {
     let file = if out.is_dir() { out.join(format!("{key}-terms.pem")) } else { out.to_owned() };
-    OutputFile::check(&file, 0o644, force).or_exit(EX_CANTCREAT)
+    let output = match force {
+        Some(force) => OutputFile::check(&file, 0o644, force),
+        None => OutputFile::check_new(&file, 0o644),
+    };
+    output.or_exit(EX_CANTCREAT)
 }
 
 pub(super) fn write(output: &OutputFile, terms: &MadeTerms) -> Result<(), Failure> {
