@@ -49,7 +49,8 @@ mod tests {
     fn what_to_do_is_told_behind_all_causes_whatever_is_in_a_path() {
         let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
         let error = HomeError::Unreadable("/data; rm/signing.key".into(), denied());
-        let remedy_of_it = "see what stands there, and that it belongs to this user";
+        let remedy_of_it =
+            "run the command as root or as the owner of the directory, and see what stands there";
         assert_eq!(cause(&error), "/data; rm/signing.key cannot be read: permission denied");
         assert_eq!(remedy(&error).as_deref(), Some(remedy_of_it));
         assert_eq!(

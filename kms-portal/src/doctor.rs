@@ -1,7 +1,9 @@
 //! Everything that can keep a portal from serving, checked one by one. Nothing is changed.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
+use server::admin::caller::user_name;
 use server::admin::socket;
 use server::listen;
 use server::tls::{Flaw, Server};
@@ -55,6 +57,10 @@ pub async fn examine(
     sources: &PortalSettingSources,
     now: Timestamp,
 ) -> Vec<PortalFinding> {
+    let user = user(home);
+    if user.health == PortalHealth::Fail {
+        return vec![user];
+    }
     let is_served = socket::is_served(&home.socket_path());
     let settings = sources.read();
     let home =
@@ -65,6 +71,7 @@ pub async fn examine(
         Err(_) => None,
     };
     let mut findings = vec![
+        user,
         finding("roots", home.roots().map(|roots| format!("{} root keys", roots.keys().len()))),
         finding("pepper", home.pepper().map(|_| "there".to_owned())),
         issuer(home, now),
@@ -81,7 +88,13 @@ pub async fn examine(
     match settings {
         Err(error) => findings.push(fail("settings", remedy::message(&error))),
         Ok(settings) => {
-            findings.push(ok("settings", format!("{} is valid", settings.file().display())));
+            let file = settings.file().display();
+            let text = if settings.file().exists() {
+                format!("{file} is valid")
+            } else {
+                format!("the defaults; no {file}")
+            };
+            findings.push(ok("settings", text));
             let database = home.look_at_database(&settings.config, is_served).await;
             findings.push(finding("database", database.map(str::to_owned)));
             findings.push(tls(home, &settings.config, now));
@@ -105,6 +118,29 @@ pub async fn examine(
         warn("served", format!("no portal serves this directory: kms-portal serve --data {data}"))
     });
     findings
+}
+
+/// Another user than the portal's sees a directory that it may not read.
+fn user(home: &PortalHome) -> PortalFinding {
+    let data = home.path().display();
+    let own = rustix::process::geteuid();
+    let owner = match home.path().metadata() {
+        Ok(found) => found.uid(),
+        Err(error) => {
+            return fail(
+                "user",
+                format!(
+                    "{data} cannot be looked at: {error}; name the data directory with --data; `kms-portal init --data {data}` makes a portal"
+                ),
+            );
+        }
+    };
+    let name = user_name(owner).unwrap_or_else(|| owner.to_string());
+    if own.is_root() || own.as_raw() == owner {
+        return ok("user", format!("the directory belongs to {name}"));
+    }
+    let again = format!("look as that user: `runuser -u {name} -- kms-portal doctor --data {data}`");
+    fail("user", format!("user {}, but the portal is {name}; {again}", own.as_raw()))
 }
 
 fn issuer(home: &PortalHome, now: Timestamp) -> PortalFinding {

@@ -171,7 +171,7 @@ impl HomeError {
                 "see that its disk is mounted, or name the host's directory with --data".to_owned()
             }
             HomeError::Unreadable(..) => {
-                "see what stands there, and that it belongs to this user".to_owned()
+                "run the command as root or as the owner of the directory, and see what stands there".to_owned()
             }
             HomeError::Unwritable(..) => {
                 "see that this user may write there, or name another directory with --data".to_owned()

@@ -85,7 +85,7 @@ impl PortalHomeError {
 
     pub(super) fn unreadable(path: &Path, source: impl Error + Send + Sync + 'static) -> PortalHomeError {
         let text = format!("{} cannot be read", path.display());
-        let remedy = "see what stands there, and that it belongs to this user";
+        let remedy = "run the command as root or as the owner of the directory, and see what stands there";
         PortalHomeError::new(Trouble::Disk, FixableError::new(text, remedy).because(source))
     }
 

@@ -153,7 +153,11 @@ impl<T: SettingTable> SettingSources<T> {
         let (text, are_of_a_file) = match read {
             Err(error) if error.kind() == ErrorKind::NotFound && self.named.is_none() => (Vec::new(), false),
             Err(error) => {
-                let remedy = "make it a regular file that the owner of the data directory can read";
+                let remedy = if error.kind() == ErrorKind::PermissionDenied {
+                    "run the command as root or as the user of the service, who has to be able to read it"
+                } else {
+                    "make it a regular file that the owner of the data directory can read"
+                };
                 return Err(FixableError::new(format!("the configuration {file} cannot be read"), remedy)
                     .because(error));
             }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -243,6 +244,30 @@ async fn an_issuing_certificate_that_may_sign_less_is_installed_only_by_force() 
     portal.confirm_one().await;
     portal.does(&["install-issuer", text(&one), "--force"]).await;
     portal.confirm_one().await;
+}
+
+/// Every row failed, and each said that the file has to belong to this user; other commands wanted a settings file that its owner can read.
+#[tokio::test]
+async fn another_user_than_the_portals_is_told_whom_to_run_the_command_as() {
+    let portal = PortalStage::open("").await;
+    fs::set_permissions(portal.stage.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let as_nobody = |words: &[&str]| {
+        let mut command = std::process::Command::new(PORTAL);
+        command.args(words).args(["--data", text(&portal.data)]).current_dir("/");
+        command.uid(65_534).gid(65_534).output()
+    };
+    let Ok(doctor) = as_nobody(&["doctor"]) else {
+        return not_run("a command by another user: this is not root, or nobody may not run it");
+    };
+    let told = String::from_utf8(doctor.stdout).unwrap();
+    assert!(told.starts_with("FAIL  user ") && told.lines().count() == 1, "{told}");
+    assert!(told.contains("`runuser -u root -- kms-portal doctor --data "), "{told}");
+    for verb in [&["serve"][..], &["backup", "/nowhere"]] {
+        let said = String::from_utf8(as_nobody(verb).unwrap().stderr).unwrap();
+        assert!(said.contains("run the command as root or as the user of the service"), "{said}");
+    }
+    let root = portal.run(&["doctor"]).await.stdout;
+    assert!(root.contains("ok    user "), "{root}");
 }
 
 /// With PostgreSQL, `doctor` said nothing of the database: neither that the server was away nor that it is another portal's.
