@@ -52,8 +52,8 @@ pub(super) fn init(
     };
     let text = format!(
         "Created the vendor's directory {dir}. Back it up, and let nobody else read it.\n{plain}\
-         Move one root key, such as root-2.key, offline to another place: without both keys you can certify no\n\
-         host, and anybody who steals one can certify any host.\n\n{text}"
+         Move one root key, such as root-2.key, offline to another place. If you lose both, you can certify\n\
+         nothing, and anybody who steals one can certify any host.\n\n{text}"
     );
     Ok(Answer { text, json })
 }
@@ -129,7 +129,7 @@ fn replaced(vendor: &Vendor, done: &ReplacedRoot, now: Timestamp) -> Result<Answ
     }
     text += "2. Wait until every host has renewed: until then, machines with a new product refuse it.\n\
              3. Build products with the new roots: `kms-vendor product rust NAME` or `product file NAME`.\n\
-             4. Copy roots.pub to the portal's directory, and start the portal again.\n";
+             4. Copy roots.pub to the portal's directory, and run `kms-portal reload` there.\n";
     let json = json!({
         "root": number,
         "old": old.to_string(),
