@@ -31,6 +31,7 @@ use crate::issue::{Issuer, NotAnIssuer, Pepper};
 
 pub use backup::{NewBackup, OpenedBackup, PortalFiles};
 pub use codes::MadeCodeKey;
+use error::how_to_bring_back;
 pub use error::{PortalHomeError, Trouble};
 pub use tls::TlsName;
 
@@ -40,8 +41,8 @@ const PRIVATE: u32 = 0o600;
 /// A file without a secret.
 const PUBLIC: u32 = 0o644;
 
-const HOW_TO_RESTORE: &str =
-    "restore a backup into another directory: `kms-portal restore BACKUP --data NEWDIR`";
+/// The database, where it is SQLite.
+const DATABASE: &str = "portal.db";
 
 /// What [`PortalHome::init`] has made. Everything else existed and is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,7 +144,7 @@ impl PortalHome {
     }
 
     fn database_path(&self) -> PathBuf {
-        self.data.join("portal.db")
+        self.data.join(DATABASE)
     }
 
     /// Makes the missing parts of a portal. Key and request come last: where there is a key, there was everything else once, and what is
@@ -240,7 +241,8 @@ impl PortalHome {
                     "{} is missing, and keys that were sold are not found without it",
                     path.display()
                 );
-                return Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, HOW_TO_RESTORE)));
+                let remedy = how_to_bring_back(&path, &self.data);
+                return Err(PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy)));
             }
         }
         Ok(())
@@ -298,13 +300,13 @@ impl PortalHome {
         let path = self.pepper_path();
         let bytes = Zeroizing::new(self.required(&path)?);
         let pepper: Result<[u8; Pepper::BYTES], _> = bytes.as_slice().try_into();
-        pepper.map(|bytes| Pepper::new(Zeroizing::new(bytes))).map_err(|_| PortalHomeError::damaged(&path))
+        pepper.map(|bytes| Pepper::new(Zeroizing::new(bytes))).map_err(|_| self.damaged(&path))
     }
 
     /// The issuing key, if there is one.
     fn key(&self) -> Result<Option<SecretKey>, PortalHomeError> {
         self.check_finished()?;
-        private_key(&self.key_path(), ISSUING_KEY)
+        self.private_key(&self.key_path(), ISSUING_KEY)
     }
 
     /// The issuing key with its certificate.
@@ -314,9 +316,7 @@ impl PortalHome {
     pub fn issuer(&self) -> Result<Issuer, PortalHomeError> {
         let path = self.certificate_path();
         let signed = match regular::read(&path) {
-            Ok(text) => {
-                files::issuing_certificate_from_pem(&text).map_err(|_| PortalHomeError::damaged(&path))
-            }
+            Ok(text) => files::issuing_certificate_from_pem(&text).map_err(|_| self.damaged(&path)),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.without_certificate()),
             Err(error) => Err(PortalHomeError::unreadable(&path, error)),
         }?;
@@ -327,7 +327,12 @@ impl PortalHome {
         let key = self.key()?.ok_or_else(|| PortalHomeError::missing(&self.key_path(), &self.data))?;
         Issuer::new(key, signed, &self.roots()?).map_err(|error| {
             let remedy = match error {
-                NotAnIssuer::OtherKey => self.how_to_install(),
+                NotAnIssuer::OtherKey => format!(
+                    "if the key is another one by mistake, put the `issuing.key` of a backup in its place; otherwise run `kms-portal init \
+                     --data {}`, which makes its request, {}",
+                    self.data.display(),
+                    self.how_to_install()
+                ),
                 NotAnIssuer::Certificate(_) => format!(
                     "install one that a root of {} has signed: {}",
                     self.roots_path().display(),
@@ -448,8 +453,8 @@ impl PortalHome {
             "the database belongs to a portal with another pepper than {}: no key that was sold would be found",
             self.pepper_path().display()
         );
-        let remedy = "put that portal's `pepper` there. Another portal on the same database is made with `kms-portal backup` there and \
-                      `kms-portal restore` here";
+        let remedy = "put that portal's `pepper` there. Another portal on the same database is made from a backup of that one, which is \
+                      restored here";
         PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy))
     }
 
@@ -464,7 +469,7 @@ impl PortalHome {
         let opened = regular::open(&path, OpenOptions::new().read(true));
         match opened.and_then(|file| file.take(16).read_to_end(&mut begins)) {
             Ok(_) if begins == MAGIC => Ok(()),
-            Ok(_) => Err(PortalHomeError::damaged(&path)),
+            Ok(_) => Err(self.damaged(&path)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(PortalHomeError::missing(&path, &self.data))
             }
@@ -508,6 +513,21 @@ impl PortalHome {
         private.into_iter().filter(is_open).collect()
     }
 
+    fn damaged(&self, path: &Path) -> PortalHomeError {
+        PortalHomeError::damaged(path, &self.data)
+    }
+
+    fn private_key(&self, path: &Path, label: &'static str) -> Result<Option<SecretKey>, PortalHomeError> {
+        match regular::read(path).map(Zeroizing::new) {
+            Ok(text) => match files::key_from_pem(label, &text) {
+                Ok(key) => Ok(Some(key)),
+                Err(_) => Err(self.damaged(path)),
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(PortalHomeError::unreadable(path, error)),
+        }
+    }
+
     fn required(&self, path: &Path) -> Result<Vec<u8>, PortalHomeError> {
         regular::read(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => PortalHomeError::missing(path, &self.data),
@@ -516,7 +536,7 @@ impl PortalHome {
     }
 
     fn text(&self, path: &Path) -> Result<Zeroizing<String>, PortalHomeError> {
-        let text = String::from_utf8(self.required(path)?).map_err(|_| PortalHomeError::damaged(path));
+        let text = String::from_utf8(self.required(path)?).map_err(|_| self.damaged(path));
         text.map(Zeroizing::new)
     }
 }
@@ -541,17 +561,6 @@ fn make_request(path: &Path, of: RequestedKey, key: &SecretKey) -> Result<bool, 
     }
     replace(path, KeyRequest::to_pem(of, key).as_bytes(), PUBLIC)?;
     Ok(true)
-}
-
-fn private_key(path: &Path, label: &'static str) -> Result<Option<SecretKey>, PortalHomeError> {
-    match regular::read(path).map(Zeroizing::new) {
-        Ok(text) => match files::key_from_pem(label, &text) {
-            Ok(key) => Ok(Some(key)),
-            Err(_) => Err(PortalHomeError::damaged(path)),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(PortalHomeError::unreadable(path, error)),
-    }
 }
 
 /// Until a portal serves, nothing tries again by itself.

@@ -88,7 +88,7 @@ pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> 
     if codes.request {
         let request = home.code_request_path();
         let request = request.display();
-        lines.push(format!("Carry {request} there, too, for the key that confirms codes:"));
+        lines.push(format!("Carry {request} to the vendor's offline tool, for the key that confirms codes:"));
         lines.push(format!("  kms-vendor code-key sign --request {request} --out code.pem"));
         lines.push(format!("  kms-portal install-code-key code.pem --data {data}"));
     }

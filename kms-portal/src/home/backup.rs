@@ -18,7 +18,7 @@ use store::{file, regular};
 use zeroize::Zeroizing;
 
 use super::error::{PortalHomeError, Trouble};
-use super::{PRIVATE, PUBLIC, PortalHome, create, exists, replace};
+use super::{DATABASE, PRIVATE, PUBLIC, PortalHome, create, exists, replace};
 use crate::config::{FILE_NAME, PortalConfig, TLS_CERTIFICATE, TLS_KEY};
 use crate::db::Db;
 
@@ -43,8 +43,6 @@ const KEY: &str = "issuing.key";
 
 /// Those that the setting `secrets` puts elsewhere. A restore puts them into the data directory.
 const SECRETS: [&str; 3] = [KEY, "pepper", "code.key"];
-
-const DATABASE: &str = "portal.db";
 
 /// The list of a backup. Until everything is there, it says only that.
 const LIST: &str = "portal-backup.sha256";

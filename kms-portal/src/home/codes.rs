@@ -17,7 +17,7 @@ use shared::time::Timestamp;
 use store::regular;
 
 use super::error::{PortalHomeError, Trouble};
-use super::{InstalledCertificate, PUBLIC, PortalHome, make_key, make_request, private_key, replace};
+use super::{InstalledCertificate, PUBLIC, PortalHome, make_key, make_request, replace};
 use crate::issue::CodeSigner;
 
 /// What [`PortalHome::init_codes`] has made. Everything else existed and is kept.
@@ -29,8 +29,13 @@ pub struct MadeCodeKey {
     pub request: bool,
 }
 
-/// The body of a certificate, and what it says.
-type KeptCertificate = (Vec<u8>, Option<CodeCertificate>);
+/// A certificate that was installed.
+struct KeptCertificate {
+    body: Vec<u8>,
+    certificate: CodeCertificate,
+    /// Whether it is of a root that was replaced since. Products in use still read codes by it.
+    is_of_old_root: bool,
+}
 
 impl PortalHome {
     /// The request for the code key, to carry to the offline tool.
@@ -53,7 +58,7 @@ impl PortalHome {
     pub fn init_codes(&self, random: &mut impl CryptoRng) -> Result<MadeCodeKey, PortalHomeError> {
         self.check_secrets()?;
         let path = self.code_key_path();
-        let (key, made_key) = match private_key(&path, CODE_KEY)? {
+        let (key, made_key) = match self.private_key(&path, CODE_KEY)? {
             Some(key) => (key, false),
             None => (make_key(&path, CODE_KEY, random)?, true),
         };
@@ -70,17 +75,17 @@ impl PortalHome {
     pub fn code_signer(&self) -> Result<Option<CodeSigner>, PortalHomeError> {
         let certificates = self.code_certificates()?;
         let path = self.code_key_path();
-        match private_key(&path, CODE_KEY)? {
+        match self.private_key(&path, CODE_KEY)? {
             Some(key) => {
-                let certificates = certificates.into_iter().filter_map(|(_, certificate)| certificate);
-                Ok(Some(CodeSigner::new(key, certificates.collect())))
+                let valid = certificates.into_iter().filter(|kept| !kept.is_of_old_root);
+                Ok(Some(CodeSigner::new(key, valid.map(|kept| kept.certificate).collect())))
             }
             None if certificates.is_empty() => Ok(None),
             None => Err(PortalHomeError::missing(&path, &self.data)),
         }
     }
 
-    /// Every certificate that was installed, with its body, the oldest first. One of a root that was replaced since says nothing any more.
+    /// Every certificate that was installed, the oldest first.
     fn code_certificates(&self) -> Result<Vec<KeptCertificate>, PortalHomeError> {
         let path = self.code_certificates_path();
         let text = match regular::read(&path) {
@@ -90,17 +95,23 @@ impl PortalHome {
         };
         let roots = self.roots()?;
         let bodies = files::all_from_pem(CODE_CERTIFICATE, &text);
-        let bodies = bodies.map_err(|_| PortalHomeError::damaged(&path))?;
-        let read = |body: &[u8]| match CodeCertificate::verify(body, &roots) {
-            Ok(certificate) => Ok((body.to_vec(), Some(certificate))),
-            Err(ChainError::IssuingCertificate(EnvelopeError::OtherKey)) => Ok((body.to_vec(), None)),
-            Err(error) => {
+        // A file without any is not that of a portal without codes: it would stop confirming, and nobody would be told.
+        let bodies = bodies.ok().filter(|bodies| !bodies.is_empty()).ok_or_else(|| self.damaged(&path))?;
+        let read = |body: Vec<u8>| {
+            let (certificate, is_of_old_root) = match CodeCertificate::verify(&body, &roots) {
+                Err(ChainError::IssuingCertificate(EnvelopeError::OtherKey)) => {
+                    (CodeCertificate::read_unverified(&body), true)
+                }
+                verified => (verified, false),
+            };
+            let certificate = certificate.map_err(|error| {
                 let text = format!("{} cannot be used", path.display());
                 let remedy = "restore it from a backup, or remove it and install the certificates again";
-                Err(PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(error)))
-            }
+                PortalHomeError::new(Trouble::Data, FixableError::new(text, remedy).because(error))
+            })?;
+            Ok(KeptCertificate { body, certificate, is_of_old_root })
         };
-        bodies.iter().map(|body| read(body)).collect()
+        bodies.into_iter().map(|body| read(body.to_vec())).collect()
     }
 
     /// Adds a certificate for this portal's code key, unless it is there. The last that is valid signs.
@@ -124,7 +135,7 @@ impl PortalHome {
         let certificate = CodeCertificate::verify(&body, &self.roots()?);
         let certificate = certificate.map_err(|error| refused(error.to_string(), how.clone()))?;
         let limits = &certificate.limits;
-        let key = private_key(&self.code_key_path(), CODE_KEY)?;
+        let key = self.private_key(&self.code_key_path(), CODE_KEY)?;
         if key.is_none_or(|key| key.public() != limits.public_key) {
             return Err(refused("it is for another key than this portal's code key".to_owned(), how));
         }
@@ -132,23 +143,34 @@ impl PortalHome {
             return Err(refused(format!("it has ended at {}", limits.not_after), how));
         }
         let mut installed = self.code_certificates()?;
-        let known = || installed.iter().filter_map(|(_, known)| known.as_ref());
-        if known().any(|known| known.limits.id == limits.id) {
+        if installed.iter().any(|kept| kept.certificate.limits.id == limits.id) {
             return Ok(InstalledCertificate { certificate, is_new: false });
         }
-        let other = known().find_map(|known| contradiction(known, &certificate));
+        let other = installed.iter().find_map(|kept| contradiction(&kept.certificate, &certificate));
         if let Some((place, before)) = other {
             let cause = format!("its feature set {place} is not the {before:?} of a certificate before");
             let remedy = "products know a set by its place: sign again with the sets of that certificate first, and new ones behind them";
             return Err(refused(cause, remedy.to_owned()));
         }
-        installed.push((body.to_vec(), Some(certificate.clone())));
+        let (body, is_of_old_root) = (body.to_vec(), false);
+        installed.push(KeptCertificate { body, certificate: certificate.clone(), is_of_old_root });
         let mut pem = String::new();
-        for (body, _) in &installed {
+        for KeptCertificate { body, .. } in &installed {
             let _ = pem.write_str(&files::to_pem(CODE_CERTIFICATE, body));
         }
         replace(&self.code_certificates_path(), pem.as_bytes(), PUBLIC)?;
         Ok(InstalledCertificate { certificate, is_new: true })
+    }
+
+    /// What to do if a root has revoked the certificate of the code key.
+    pub fn how_to_replace_code_key(&self) -> String {
+        let (key, certificates) = (self.code_key_path(), self.code_certificates_path());
+        format!(
+            "move {} and {} away, {}, and ship products with that certificate alone",
+            key.display(),
+            certificates.display(),
+            self.how_to_certify_codes()
+        )
     }
 
     /// What to do if the code key has no valid certificate.
@@ -156,7 +178,7 @@ impl PortalHome {
         let (request, data) = (self.code_request_path(), self.data.display());
         let request = request.display();
         format!(
-            "make the code key with `kms-portal init --codes --data {data}` if there is none, have the vendor's offline tool sign its \
+            "run `kms-portal init --codes --data {data}`, which makes the code key and its request where there is none, have the vendor's offline tool sign its \
              request (`kms-vendor code-key sign --request {request} --out code.pem`), then run `kms-portal install-code-key code.pem \
              --data {data}`"
         )
@@ -235,7 +257,7 @@ mod tests {
     fn certificates_are_added_and_none_is_taken_that_products_would_misread() {
         let (_folder, home, root) = portal();
         let request = std::fs::read(home.code_request_path()).unwrap();
-        let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
+        let key = home.private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
         assert_eq!(KeyRequest::from_pem(RequestedKey::Code, &request).unwrap().public_key, key.public());
         assert_eq!(home.code_signer().unwrap().unwrap().ends_at(), None);
 
@@ -263,6 +285,27 @@ mod tests {
         assert_eq!(home.code_signer().unwrap().unwrap().certificates().len(), 2);
     }
 
+    /// Certificates of the root before said nothing any more, so one with other sets was taken, and products read codes by the old places.
+    #[test]
+    fn the_sets_of_a_certificate_outlive_the_root_that_has_signed_it() {
+        let (_folder, home, root) = portal();
+        let key = home.private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
+        install(&home, &signed(&root, &key, 1, 10, &["export", "3d"])).unwrap();
+        let (new, kept) = (SecretKey::from_seed(&[3; 32]), SecretKey::from_seed(&[2; 32]));
+        let hex = |key: &SecretKey| data_encoding::HEXLOWER.encode(key.public().as_bytes());
+        std::fs::write(home.roots_path(), format!("{}\n{}\n", hex(&new), hex(&kept))).unwrap();
+        assert_eq!(
+            home.code_signer().unwrap().unwrap().ends_at(),
+            None,
+            "nothing is confirmed under the old one"
+        );
+
+        let refused = install(&home, &signed(&kept, &key, 2, 12, &["3d", "export"])).unwrap_err();
+        assert!(refused.contains("its feature set 1 is not the \"export\""), "{refused}");
+        install(&home, &signed(&kept, &key, 2, 12, &["export", "3d", "zip"])).unwrap();
+        assert_eq!(home.code_signer().unwrap().unwrap().certificates().len(), 1);
+    }
+
     #[tokio::test]
     async fn the_doctor_says_a_month_before_that_the_code_certificate_ends() {
         let (_folder, home, root) = portal();
@@ -274,7 +317,7 @@ mod tests {
         };
         let (health, text) = found(NOW).await;
         assert!(health == PortalHealth::Warn && text.starts_with("no certificate"), "{text}");
-        let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
+        let key = home.private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
         install(&home, &signed(&root, &key, 1, 2, &[])).unwrap();
         let (end, month) = (NOW + YEAR, Duration::from_hours(30 * 24));
         assert_eq!(found(end - month - Duration::from_millis(1)).await.0, PortalHealth::Ok);
@@ -288,7 +331,7 @@ mod tests {
     #[test]
     fn a_lost_code_key_is_missed_and_a_portal_without_codes_misses_nothing() {
         let (_folder, home, root) = portal();
-        let key = private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
+        let key = home.private_key(&home.code_key_path(), CODE_KEY).unwrap().unwrap();
         install(&home, &signed(&root, &key, 1, 10, &[])).unwrap();
         std::fs::remove_file(home.code_key_path()).unwrap();
         let missed = home.code_signer().unwrap_err();

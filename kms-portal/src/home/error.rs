@@ -1,12 +1,13 @@
 //! What can be wrong with a portal's directory, and what to do about it.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
 use server::fixable::FixableError;
 
-use super::HOW_TO_RESTORE;
+use super::DATABASE;
 use crate::db::DbError;
 
 /// The portal's directory is not as it should be.
@@ -60,10 +61,8 @@ impl PortalHomeError {
     pub(super) fn missing(path: &Path, data: &Path) -> PortalHomeError {
         let text = format!("{} is missing", path.display());
         let remedy = if path.starts_with(data) {
-            let data = data.display();
-            format!(
-                "if there was never a portal, run `kms-portal init --data {data}`; otherwise {HOW_TO_RESTORE}"
-            )
+            let init = format!("`kms-portal init --data {}`", data.display());
+            format!("if there was never a portal, run {init}; otherwise {}", how_to_bring_back(path, data))
         } else {
             "the setting `secrets` names its directory; what systemd decrypts for the service is there only while the service runs"
                 .to_owned()
@@ -71,9 +70,9 @@ impl PortalHomeError {
         PortalHomeError::new(Trouble::Missing, FixableError::new(text, remedy))
     }
 
-    pub(super) fn damaged(path: &Path) -> PortalHomeError {
+    pub(super) fn damaged(path: &Path, data: &Path) -> PortalHomeError {
         let text = format!("{} is damaged", path.display());
-        PortalHomeError::new(Trouble::Data, FixableError::new(text, HOW_TO_RESTORE))
+        PortalHomeError::new(Trouble::Data, FixableError::new(text, how_to_bring_back(path, data)))
     }
 
     pub(super) fn roots(path: &Path) -> PortalHomeError {
@@ -112,5 +111,15 @@ impl PortalHomeError {
             PortalHomeError::File(found) => found.error.remedy(),
             PortalHomeError::Database(error) => error.remedy(),
         }
+    }
+}
+
+/// How to bring something of a portal back. Whoever restores a whole backup for one file loses what was sold since.
+pub(super) fn how_to_bring_back(path: &Path, data: &Path) -> String {
+    match path.file_name().and_then(OsStr::to_str) {
+        Some(name) if path != data && name != DATABASE => {
+            format!("put the `{name}` of a backup in its place, for the owner of {} to read", data.display())
+        }
+        _ => "restore a backup into another directory: `kms-portal restore BACKUP --data NEWDIR`".to_owned(),
     }
 }

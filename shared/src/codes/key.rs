@@ -30,10 +30,22 @@ impl CodeCertificate {
     /// # Errors
     /// No root has signed it, or this release does not understand it.
     pub fn verify(certificate: &[u8], roots: &Roots) -> Result<CodeCertificate, ChainError> {
-        let signed =
-            v1::Signed::decode(Bytes::copy_from_slice(certificate)).map_err(|_| ChainError::Malformed)?;
+        let signed = signed(certificate)?;
         let open = || roots.open(&signed, Kind::CodeCertificate)?.decode::<v1::CodeCertificate>();
-        let wire = open().map_err(ChainError::IssuingCertificate)?;
+        CodeCertificate::decode(open().map_err(ChainError::IssuingCertificate)?)
+    }
+
+    /// Reads an encoded one of which nobody says who has signed it. **Trust nothing that it says.** It is for certificates that were
+    /// verified under a root that was replaced since: products in use still have them.
+    ///
+    /// # Errors
+    /// These are other bytes, or this release does not understand it.
+    pub fn read_unverified(certificate: &[u8]) -> Result<CodeCertificate, ChainError> {
+        let wire = v1::CodeCertificate::decode(signed(certificate)?.payload);
+        CodeCertificate::decode(wire.map_err(|_| ChainError::Malformed)?)
+    }
+
+    fn decode(wire: v1::CodeCertificate) -> Result<CodeCertificate, ChainError> {
         let limits = IssuingCertificate::decode(wire.limits.ok_or(ChainError::Malformed)?)?;
         let sets = wire.feature_sets.into_iter().map(|set| Features::decode(set.features));
         let feature_sets = sets.collect::<Result<_, _>>().map_err(ChainError::Features)?;
@@ -57,6 +69,10 @@ impl CodeCertificate {
             feature_sets: self.feature_sets.iter().map(set).collect(),
         }
     }
+}
+
+fn signed(certificate: &[u8]) -> Result<v1::Signed, ChainError> {
+    v1::Signed::decode(Bytes::copy_from_slice(certificate)).map_err(|_| ChainError::Malformed)
 }
 
 /// A code key that a root has certified for a product. It says nothing about the time.
