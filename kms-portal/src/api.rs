@@ -23,6 +23,7 @@ use shared::codes::InstallationId;
 use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use shared::reason::Reason;
+use shared::revocation::Revocations;
 use shared::time::Clock;
 use tokio::sync::{Notify, watch};
 
@@ -33,6 +34,7 @@ use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
 use crate::rules::Asked;
 use crate::rules::machines::Holder;
 
+pub(crate) use revocations::revoked_by_root;
 pub use staff::{Staff, StaffCalls};
 pub use vendor::VendorApi;
 pub use wrong_keys::WrongKeys;
@@ -61,6 +63,27 @@ struct Signs {
 impl Signs {
     fn new(roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) -> Signs {
         Signs { roots: Arc::new(roots), issuer: Arc::new(issuer), code_signer: code_signer.map(Arc::new) }
+    }
+
+    /// Signs nothing from now on under what this list of a root has.
+    fn take_note(&self, by_root: &Arc<Revocations>) {
+        let code_signer = self.code_signer.as_deref();
+        let revoked = || (self.issuer.revoked_at(), code_signer.and_then(CodeSigner::revoked_at));
+        let before = revoked();
+        self.issuer.take_note(by_root.clone());
+        code_signer.inspect(|signer| signer.take_note(by_root.clone()));
+        match revoked() {
+            after if after == before => {}
+            (Some(revoked_at), _) => tracing::error!(
+                %revoked_at,
+                "a root has revoked the issuing certificate: nothing is signed until another one is installed"
+            ),
+            (None, Some(revoked_at)) => tracing::error!(
+                %revoked_at,
+                "a root has revoked the code certificate: no machine is confirmed by codes until another one is installed"
+            ),
+            (None, None) => {}
+        }
     }
 }
 
@@ -137,9 +160,19 @@ impl PortalCore {
         self.signs().code_signer
     }
 
+    /// Signs nothing from now on under what this list of a root has.
+    pub(crate) fn take_note(&self, by_root: &Arc<Revocations>) {
+        self.signs().take_note(by_root);
+    }
+
     /// Signs with these from now on.
     pub fn take_up(&self, roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) {
-        *self.signs.write().unwrap_or_else(PoisonError::into_inner) = Signs::new(roots, issuer, code_signer);
+        let new = Signs::new(roots, issuer, code_signer);
+        let mut signs = self.signs.write().unwrap_or_else(PoisonError::into_inner);
+        // What was heard stays heard, until the roots' list is read again.
+        new.take_note(&signs.issuer.heard());
+        *signs = new;
+        drop(signs);
         self.issuer_changed.notify_one();
     }
 

@@ -49,6 +49,7 @@ macro_rules! battery {
                 a_call_of_a_host_that_broke_off_is_taken_up_within_a_fortnight
                 terms_are_made_anew_only_where_something_has_changed
                 under_terms_of_another_issuing_key_nobody_is_confirmed
+                under_a_certificate_that_a_root_has_revoked_nobody_is_confirmed
                 terms_leave_time_for_the_call_before_their_key_ends
                 under_terms_of_a_key_that_ends_soon_nobody_pays_for_what_ends_at_once
                 terms_of_a_key_with_an_end_stay_as_long_as_they_leave_time

@@ -7,7 +7,7 @@ mod codes;
 mod keys;
 
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use shared::confirmation::Confirmation;
 use shared::envelope::{Kind, PublicKey, SecretKey};
 use shared::ids::CertificateId;
 use shared::product_key::KeyNumber;
-use shared::revocation::{ListTooLarge, RevocationList};
+use shared::revocation::{ListTooLarge, RevocationList, Revocations};
 use shared::time::Timestamp;
 
 use crate::rules::KeyRefusal;
@@ -74,14 +74,37 @@ pub trait Issue: Send + Sync + 'static {
     fn id(&self) -> CertificateId;
 }
 
+/// What roots have revoked, as far as the portal has heard. Nothing is signed under such a certificate: nobody would believe it, and
+/// machines would pay for it with places.
+#[derive(Debug, Default)]
+struct Heard(RwLock<Arc<Revocations>>);
+
+impl Heard {
+    fn kept(&self) -> Arc<Revocations> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn take(&self, by_root: Arc<Revocations>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = by_root;
+    }
+
+    /// When a root has revoked this certificate.
+    fn revoked_at(&self, certificate: CertificateId) -> Option<Timestamp> {
+        self.kept().issuer(certificate).map(|revoked| revoked.at)
+    }
+
+    fn is_revoked(&self, certificate: CertificateId, now: Timestamp) -> bool {
+        self.revoked_at(certificate).is_some_and(|revoked_at| revoked_at <= now)
+    }
+}
+
 /// An issuing key with its certificate.
 pub struct Issuer {
     key: SecretKey,
     certificate: IssuingCertificate,
     signed: Signed,
     roots: Roots,
-    /// When a root has revoked the certificate.
-    revoked_at: RwLock<Option<Timestamp>>,
+    heard: Heard,
 }
 
 impl Issuer {
@@ -95,22 +118,26 @@ impl Issuer {
             return Err(NotAnIssuer::OtherKey);
         }
         let roots = roots.clone();
-        Ok(Issuer { key, certificate, signed, roots, revoked_at: RwLock::default() })
+        Ok(Issuer { key, certificate, signed, roots, heard: Heard::default() })
     }
 
     /// When a root has revoked the certificate, as far as was heard.
     pub fn revoked_at(&self) -> Option<Timestamp> {
-        *self.revoked_at.read().unwrap_or_else(PoisonError::into_inner)
+        self.heard.revoked_at(self.certificate.id)
     }
 
-    /// Signs nothing while this says that the certificate is revoked: nobody would believe it, and machines would pay for it with places.
-    pub fn take_note(&self, revoked_at: Option<Timestamp>) {
-        *self.revoked_at.write().unwrap_or_else(PoisonError::into_inner) = revoked_at;
+    /// What roots have revoked, as far as was heard.
+    pub fn heard(&self) -> Arc<Revocations> {
+        self.heard.kept()
+    }
+
+    /// Signs nothing from now on under what this list of a root has.
+    pub fn take_note(&self, by_root: Arc<Revocations>) {
+        self.heard.take(by_root);
     }
 
     fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.revoked_at().is_none_or(|revoked_at| now < revoked_at)
-            && self.certificate.check_valid_at(now).is_ok()
+        !self.heard.is_revoked(self.certificate.id, now) && self.certificate.check_valid_at(now).is_ok()
     }
 
     /// The certificate.

@@ -18,13 +18,14 @@ use server::listen::{self, ListenError};
 use server::services::Services;
 use server::tls::Tls;
 use shared::certificate::Roots;
+use shared::revocation::Revocations;
 use shared::time::{Clock, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::api::{PortalCore, Staff, StaffCalls, VendorApi, WrongKeys};
+use crate::api::{PortalCore, Staff, StaffCalls, VendorApi, WrongKeys, revoked_by_root};
 use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
@@ -44,6 +45,7 @@ pub struct OpenedPortal {
     pub issuer: Issuer,
     code_signer: Option<CodeSigner>,
     roots: Roots,
+    by_root: Arc<Revocations>,
     pepper: Pepper,
     tls: Tls,
     limits: Limits,
@@ -92,6 +94,7 @@ impl OpenedPortal {
             );
         }
         let db = home.database(&config, &pepper).await?;
+        let by_root = revoked_by_root(&db, &roots).await.map_err(PortalHomeError::from)?;
         Ok(OpenedPortal {
             home,
             config,
@@ -99,6 +102,7 @@ impl OpenedPortal {
             issuer,
             code_signer,
             roots,
+            by_root,
             pepper,
             tls,
             limits,
@@ -161,8 +165,20 @@ pub fn run(
     listeners: Listeners,
     clock: Arc<dyn Clock>,
 ) -> Result<RunningPortal, PortalStartError> {
-    let OpenedPortal { home, config, db, issuer, code_signer, roots, pepper, tls, limits, held, followed } =
-        opened;
+    let OpenedPortal {
+        home,
+        config,
+        db,
+        issuer,
+        code_signer,
+        roots,
+        by_root,
+        pepper,
+        tls,
+        limits,
+        held,
+        followed,
+    } = opened;
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
@@ -178,6 +194,8 @@ pub fn run(
     let (wrong_keys, wrong_tokens) =
         (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
     let portal = Arc::new(PortalCore::new(db, pepper, roots, issuer, code_signer, clock.clone()));
+    // Before anybody is answered.
+    portal.take_note(&by_root);
     let followed = Mutex::new(followed);
     let reload = PortalReload {
         home,

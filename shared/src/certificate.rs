@@ -237,7 +237,7 @@ impl IssuingCertificate {
     ///
     /// # Errors
     /// [`ChainError::IssuerProducts`] or [`ChainError::IssuerTestOnly`].
-    pub(crate) fn check_signs(&self, product: ProductId, test: bool) -> Result<(), ChainError> {
+    pub fn check_signs(&self, product: ProductId, test: bool) -> Result<(), ChainError> {
         if !self.covers(product) {
             return Err(ChainError::IssuerProducts);
         }

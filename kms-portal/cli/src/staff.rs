@@ -29,6 +29,7 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
             "issuer_revoked_at_ms": instant(status.issuer_revoked_at),
             "tls_not_after_ms": instant(status.tls_not_after),
             "code_key_not_after_ms": instant(status.code_key_not_after),
+            "code_key_revoked_at_ms": instant(status.code_key_revoked_at),
             "products": status.products,
             "organisations": status.organisations,
         })));
@@ -56,6 +57,12 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
     }
     if let Some(ends_at) = instant(status.code_key_not_after) {
         lines.push(format!("Code certificate: valid until {}.", time(ends_at)));
+    }
+    if let Some(at) = instant(status.code_key_revoked_at) {
+        lines.push(format!(
+            "A root has revoked the code certificate, from {} on: no machine is confirmed under it.",
+            time(at)
+        ));
     }
     lines.push(String::new());
     Ok(lines.join("\n"))

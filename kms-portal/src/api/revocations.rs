@@ -1,5 +1,6 @@
 //! Revocation lists at the portal: handed out as they are kept, and signed again under another issuing certificate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,16 +8,16 @@ use prost::Message as _;
 use proto::v1::{KnownRevocations, SignedRevocationList};
 use proto::vendor::v1;
 use server::unanswered::Unanswered;
+use shared::certificate::Roots;
 use shared::reason::Reason;
 use shared::revocation::{RevocationList, Revocations, SignedList};
 use tokio_util::sync::CancellationToken;
 
 use super::PortalCore;
-use crate::db::{By, DbError, InstalledList, NotRevoked, RevocationSubject, TakenBack};
-use crate::issue::Issue as _;
+use crate::db::{By, Db, DbError, InstalledList, NotRevoked, RevocationSubject, TakenBack};
 
-/// How often to look whether a root has revoked the issuing certificate.
-const LOOK_AT_ISSUER: Duration = Duration::from_mins(10);
+/// How often to look what roots have revoked.
+const LOOK_AT_ROOTS: Duration = Duration::from_mins(10);
 
 impl PortalCore {
     /// The lists that are newer than these. Reading them signs nothing.
@@ -58,30 +59,18 @@ impl PortalCore {
             Ok(list) => list,
             Err(error) => return Ok(Err(NotRevoked::Invalid(error))),
         };
-        let held = self.list_of_root().await?;
+        let held = revoked_by_root(&self.db, &self.signs().roots).await?;
         if list.issuer().is_some_and(|issuer| held.issuer(issuer).is_some()) {
             return Ok(Err(NotRevoked::IssuerRevoked));
         }
         let installed = self.db.install_revocations(list.clone(), self.issuer(), by).await?;
-        self.look_at_issuer().await?;
+        self.look_at_roots().await?;
         Ok(installed.map(|installed| (list, installed)))
     }
 
-    async fn list_of_root(&self) -> Result<Revocations, DbError> {
-        let [_, by_root] = self.db.newer_revocations(KnownRevocations::default()).await?;
-        let mut held = Revocations::NONE;
-        held.take_all(&decode(by_root).ok().flatten().into_iter().collect::<Vec<_>>(), &self.signs().roots);
-        Ok(held)
-    }
-
-    /// Whether a root has revoked the portal's own issuing certificate.
-    async fn look_at_issuer(&self) -> Result<(), DbError> {
-        let (issuer, held) = (self.issuer(), self.list_of_root().await?);
-        let revoked = held.issuer(issuer.id());
-        if let Some(revoked) = revoked.filter(|_| issuer.revoked_at().is_none()) {
-            tracing::error!(%revoked, "a root has revoked the issuing certificate: nothing is signed until another one is installed");
-        }
-        issuer.take_note(revoked.map(|revoked| revoked.at));
+    /// Whether a root has revoked a certificate with which the portal signs.
+    async fn look_at_roots(&self) -> Result<(), DbError> {
+        self.take_note(&revoked_by_root(&self.db, &self.signs().roots).await?);
         Ok(())
     }
 
@@ -89,7 +78,7 @@ impl PortalCore {
     /// certificate a root has revoked. Looks from time to time whether a root has, because another portal on the database may have heard.
     pub async fn keep_list_signed(&self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.look_at_issuer().await {
+            if let Err(error) = self.look_at_roots().await {
                 drop(self.unanswered(error));
             }
             match self.db.sign_revocations_again(self.issuer(), self.clock.now()).await {
@@ -105,11 +94,22 @@ impl PortalCore {
             }
             tokio::select! {
                 () = self.issuer_changed.notified() => {}
-                () = tokio::time::sleep(LOOK_AT_ISSUER) => {}
+                () = tokio::time::sleep(LOOK_AT_ROOTS) => {}
                 () = stop.cancelled() => return,
             }
         }
     }
+}
+
+/// What one of these roots has revoked, as the database has it.
+///
+/// # Errors
+/// The database fails.
+pub(crate) async fn revoked_by_root(db: &Db, roots: &Roots) -> Result<Arc<Revocations>, DbError> {
+    let [_, by_root] = db.newer_revocations(KnownRevocations::default()).await?;
+    let mut held = Revocations::NONE;
+    held.take_all(&decode(by_root).ok().flatten().into_iter().collect::<Vec<_>>(), roots);
+    Ok(Arc::new(held))
 }
 
 fn decode(list: Option<Bytes>) -> Result<Option<SignedRevocationList>, Unanswered> {

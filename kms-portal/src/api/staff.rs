@@ -122,6 +122,11 @@ impl PortalService for Staff {
                 .code_signer()
                 .and_then(|signer| signer.ends_at())
                 .map_or(0, Timestamp::unix_ms),
+            code_key_revoked_at: self
+                .portal
+                .code_signer()
+                .and_then(|signer| signer.revoked_at())
+                .map_or(0, Timestamp::unix_ms),
         }))
     }
 

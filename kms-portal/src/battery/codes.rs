@@ -12,6 +12,7 @@ use shared::ids::{CertificateId, ProductId};
 use shared::parts::HardwareParts;
 use shared::policy::Policy;
 use shared::product_key::{KeyKind, ProductKey};
+use shared::revocation::{RevocationList, Revocations, Revoked};
 use shared::time::Timestamp;
 use tokio::task::JoinSet;
 
@@ -351,11 +352,13 @@ pub async fn terms_are_made_anew_only_where_something_has_changed(world: World) 
     assert!(matches!(refused, Unconfirmed::NoTerms { .. }), "{refused}");
 }
 
-pub async fn under_terms_of_another_issuing_key_nobody_is_confirmed(mut world: World) {
-    let key = world.host_key(PRODUCT).await;
-    let host = world.host();
-    let sold = world.terms(&key).await.unwrap();
-    let issuer = |seed, id| {
+impl World {
+    /// Its issuing key, under a certificate with this id.
+    fn certified_anew(&self, id: u8) -> Arc<Issuer> {
+        self.another_issuer(2, id)
+    }
+
+    fn another_issuer(&self, seed: u8, id: u8) -> Arc<Issuer> {
         let root = SecretKey::from_seed(&[1; 32]);
         let issuing = SecretKey::from_seed(&[seed; 32]);
         let certificate = IssuingCertificate {
@@ -367,9 +370,15 @@ pub async fn under_terms_of_another_issuing_key_nobody_is_confirmed(mut world: W
             test: false,
         };
         let signed = root.sign(Kind::IssuingCertificate, &certificate.encode());
-        Arc::new(Issuer::new(issuing, signed, &world.roots).unwrap())
-    };
-    let (renewed, other) = (issuer(2, 9), issuer(4, 10));
+        Arc::new(Issuer::new(issuing, signed, &self.roots).unwrap())
+    }
+}
+
+pub async fn under_terms_of_another_issuing_key_nobody_is_confirmed(mut world: World) {
+    let key = world.host_key(PRODUCT).await;
+    let host = world.host();
+    let sold = world.terms(&key).await.unwrap();
+    let (renewed, other) = (world.certified_anew(9), world.another_issuer(4, 10));
     // A certificate that was renewed for the same key: what was sold under the one before holds as long as that.
     world.issuer = renewed;
     assert_eq!(world.host_calls(&key, &host, &sold).await, "host 1, activation 1");
@@ -377,12 +386,49 @@ pub async fn under_terms_of_another_issuing_key_nobody_is_confirmed(mut world: W
     world.issuer = other;
     let refused = world.db.confirm_host(world.host_phoned(&key, &host)).await.unwrap().unwrap_err();
     assert!(matches!(refused, Unconfirmed::Terms { why: TermsFault::OtherIssuer, .. }), "{refused}");
-    world.issuer = issuer(2, 9);
+    world.issuer = world.certified_anew(9);
     world.now = START + 3 * YEAR;
     let mut call = world.host_phoned(&key, &host);
     call.terms = Some(1);
     let refused = world.db.confirm_host(call).await.unwrap().unwrap_err();
     assert!(matches!(refused, Unconfirmed::Terms { number: 1, why: TermsFault::Issuer(_), .. }), "{refused}");
+}
+
+/// Machines were confirmed, counted, and warned as soon as they heard. Terms were looked at only where they name the certificate that is
+/// installed, and not where they name one before it.
+pub async fn under_a_certificate_that_a_root_has_revoked_nobody_is_confirmed(mut world: World) {
+    let (key, host_key) = (world.machine_key(1).await, world.host_key(PRODUCT).await);
+    let sold = world.terms(&host_key).await.unwrap();
+    // Another certificate for the same key.
+    world.issuer = world.certified_anew(9);
+    // The issuing certificate in the terms, and the code certificate of this world.
+    let (terms_of, code) =
+        (sold.terms.issuing_certificate().id, world.code_signer.certificates()[0].limits.id);
+    let ids = BTreeSet::from([terms_of, code]);
+    let revoked = ids.into_iter().map(|id| Revoked { id, at: START, reason: String::new() }).collect();
+    let list = RevocationList::new(1, START, revoked).sign(&SecretKey::from_seed(&[1; 32]), None);
+    let mut by_root = Revocations::NONE;
+    by_root.take_all(&[list], &world.roots);
+    let by_root = Arc::new(by_root);
+    world.code_signer.take_note(by_root.clone());
+    world.issuer.take_note(by_root);
+
+    assert_eq!(world.code_signer.revoked_at(), Some(START));
+    let refused = world.call(&key, &world.machine()).await;
+    assert!(refused.starts_with("a root has revoked the certificate of this portal's code key"), "{refused}");
+    assert_eq!(world.used(&key).await, 0);
+    let refused =
+        world.db.confirm_host(world.host_phoned(&host_key, &world.host())).await.unwrap().unwrap_err();
+    assert!(matches!(refused, Unconfirmed::Terms { why: TermsFault::IssuerRevoked, .. }), "{refused}");
+    assert_eq!(world.issuer.revoked_at(), None, "what it signs is believed");
+
+    // The remedies.
+    assert_eq!(world.terms(&host_key).await.unwrap().number, 2);
+    let again = world.db.confirm_host(world.host_phoned(&host_key, &world.host())).await.unwrap();
+    assert!(again.is_ok());
+    let heard = Arc::new(Revocations::NONE);
+    world.code_signer.take_note(heard);
+    assert_eq!(world.call(&key, &world.machine()).await, "new, 1 of 1");
 }
 
 pub async fn terms_leave_time_for_the_call_before_their_key_ends(mut world: World) {

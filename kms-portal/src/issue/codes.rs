@@ -3,15 +3,17 @@
 //! `docs/codes.md` says why these are two keys. `docs/protocol.md` 12 has what is signed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use shared::certificate::ChainError;
 use shared::codes::{CodeCertificate, CodeError, ConfirmationId, HostTerms, InstallationId, MachineOptions};
 use shared::envelope::SecretKey;
 use shared::features::Features;
 use shared::ids::ProductId;
+use shared::revocation::Revocations;
 use shared::time::Timestamp;
 
-use super::Issuer;
+use super::{Heard, Issuer};
 use crate::rules::KeyRefusal;
 use crate::rules::calls::DayFault;
 
@@ -20,6 +22,7 @@ pub struct CodeSigner {
     key: SecretKey,
     /// In the order in which they were installed.
     certificates: Vec<CodeCertificate>,
+    heard: Heard,
 }
 
 /// What a confirmation says of a machine, as its key was sold.
@@ -63,6 +66,12 @@ pub enum Unconfirmed {
          code-key sign`, and install the certificate with `kms-portal install-code-key`"
     )]
     Certificates(ChainError),
+    /// A root has revoked the certificate of the code key.
+    #[error(
+        "a root has revoked the certificate of this portal's code key, at {0}, and no product would take what it confirms; `kms-portal \
+         doctor` on its machine says how to get another one"
+    )]
+    CertificateRevoked(Timestamp),
     /// No feature set of the certificate is what the key was sold with.
     #[error(
         "no feature set of the code certificate is exactly {0:?}; have the request signed again with the sets that it has and \
@@ -138,12 +147,28 @@ impl CodeSigner {
     pub fn new(key: SecretKey, certificates: Vec<CodeCertificate>) -> CodeSigner {
         let public_key = key.public();
         let own = certificates.into_iter().filter(|one| one.limits.public_key == public_key).collect();
-        CodeSigner { key, certificates: own }
+        CodeSigner { key, certificates: own, heard: Heard::default() }
     }
 
     /// Its certificates, the last installed last.
     pub fn certificates(&self) -> &[CodeCertificate] {
         &self.certificates
+    }
+
+    /// Confirms nothing from now on under what this list of a root has.
+    pub fn take_note(&self, by_root: Arc<Revocations>) {
+        self.heard.take(by_root);
+    }
+
+    /// When a root has revoked one of them for which there is no later one.
+    pub fn revoked_at(&self) -> Option<Timestamp> {
+        let revoked = |(index, one): (usize, &CodeCertificate)| {
+            let mut later = self.certificates[index + 1..].iter().map(|later| &later.limits);
+            let is_replaced = later
+                .any(|later| self.heard.revoked_at(later.id).is_none() && one.limits.loses(later).is_none());
+            self.heard.revoked_at(one.limits.id).filter(|_| !is_replaced)
+        };
+        self.certificates.iter().enumerate().filter_map(revoked).max()
     }
 
     /// When the last of them ends. None if there is none.
@@ -161,20 +186,16 @@ impl CodeSigner {
         let mut refused = Unconfirmed::NoCertificate;
         for certificate in self.certificates.iter().rev() {
             let limits = &certificate.limits;
-            let fault = if !limits.covers(product) {
-                Some(ChainError::IssuerProducts)
-            } else if !limits.allows(test) {
-                Some(ChainError::IssuerTestOnly)
-            } else {
-                limits.check_valid_at(now).err()
+            let revoked_at = self.heard.revoked_at(limits.id);
+            let checked = limits.check_signs(product, test).and_then(|()| limits.check_valid_at(now));
+            let fault = match (checked, revoked_at) {
+                (Ok(()), None) => return Ok(certificate),
+                (Ok(()), Some(revoked_at)) => Unconfirmed::CertificateRevoked(revoked_at),
+                (Err(fault), _) => Unconfirmed::Certificates(fault),
             };
-            match fault {
-                None => return Ok(certificate),
-                // The newest one says best what to do.
-                Some(fault) if refused == Unconfirmed::NoCertificate => {
-                    refused = Unconfirmed::Certificates(fault);
-                }
-                Some(_) => {}
+            // The newest one says best what to do.
+            if refused == Unconfirmed::NoCertificate {
+                refused = fault;
             }
         }
         Err(refused)
@@ -221,7 +242,7 @@ impl Issuer {
             return Err(TermsFault::OtherIssuer);
         }
         certificate.check_valid_at(now).map_err(TermsFault::Issuer)?;
-        if certificate.id == self.certificate.id && !self.is_valid_at(now) {
+        if self.heard.is_revoked(certificate.id, now) {
             return Err(TermsFault::IssuerRevoked);
         }
         let confirmed = ConfirmationId::of_host(id, terms, day, &self.key);

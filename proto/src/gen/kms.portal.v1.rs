@@ -45,6 +45,9 @@ pub struct GetStatusResponse {
     /// When a root has revoked the issuing certificate.
     #[prost(int64, tag = "12")]
     pub issuer_revoked_at: i64,
+    /// When a root has revoked a certificate of the code key for which there is no later one.
+    #[prost(int64, tag = "13")]
+    pub code_key_revoked_at: i64,
 }
 /// A product.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

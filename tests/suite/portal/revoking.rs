@@ -4,6 +4,7 @@ use kms_client::{LicenseState, Notice, Outcome, Reason};
 use kms_host::home::{HOUR_MS, Home};
 use kms_vendor::{RevokeRequest, Signer};
 use shared::certificate::{IssuingCertificate, Roots};
+use shared::codes::CodeCertificate;
 use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use world::HostProcess;
@@ -186,6 +187,46 @@ async fn a_portal_whose_issuing_certificate_is_revoked_signs_nothing_and_its_doc
     portal.install_issuer().await;
     assert_eq!(portal.confirm(machine()).await.unwrap().used, 2);
     portal.does(&["doctor"]).await;
+}
+
+/// It went on confirming, and `doctor` found nothing. A portal that is started again, or reads its files again, has to know it, too.
+#[tokio::test]
+async fn a_portal_whose_code_certificate_is_revoked_confirms_nobody_and_its_doctor_says_what_helps() {
+    let mut portal = PortalStage::open("").await;
+    let key = portal.machines_key("2").await.to_string();
+    let codes: &'static [u8] = portal.certify_codes(&["export"]).await.leak();
+    let roots = portal.stage.shop.vendor().roots();
+    let roots = Roots::new(roots.iter().map(<[u8; 32]>::as_slice)).unwrap();
+    let certificate = CodeCertificate::verify(codes, &roots).unwrap().limits.id;
+    portal.machine_json("laptop", &["key", "set", "--later", &key]).await;
+    let id = portal.machine_json("laptop", &["key", "installation-id"]).await;
+    let call = ["confirm", id["digits"].as_str().unwrap(), "--note", "ticket 9"];
+    portal.does(&["install-revocations", &revoke_by_root(&portal, certificate)]).await;
+
+    for again in ["at once", "reloaded", "started again"] {
+        let refused = portal.run(&call).await;
+        assert!(refused.code == 65 && refused.stderr.contains("doctor"), "{again}: {}", refused.stderr);
+        if again == "at once" {
+            portal.does(&["reload"]).await;
+        } else {
+            portal.stop().await;
+            portal.start().await;
+        }
+    }
+    assert!(portal.does(&["key", "list"]).await.contains("0 of 2 machines"));
+    assert!(portal.does(&["status"]).await.contains("A root has revoked the code certificate"));
+    let looked = portal.does(&["doctor"]).await;
+    let row = looked.lines().find(|line| line.starts_with("warn  codes")).unwrap_or_default();
+    let (old, certificates) = (portal.data.join("code.key"), portal.data.join("code.certificates"));
+    let remedy = format!("move {} and {} away", text(&old), text(&certificates));
+    assert!(row.contains(&remedy), "{looked}");
+
+    // The remedy.
+    std::fs::rename(&old, portal.stage.folder.path().join("code.key")).unwrap();
+    std::fs::rename(&certificates, portal.stage.folder.path().join("code.certificates")).unwrap();
+    portal.certify_codes(&["export"]).await;
+    portal.does(&call).await;
+    assert!(!portal.does(&["doctor"]).await.contains("a root has revoked"));
 }
 
 fn revoke_by_root(portal: &PortalStage, id: CertificateId) -> String {

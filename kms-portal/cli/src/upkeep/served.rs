@@ -49,6 +49,18 @@ pub(super) fn examine(home: &PortalHome, findings: &mut Vec<PortalFinding>) {
             ),
         });
     }
+    if let Some(revoked_at) = instant(status.code_key_revoked_at) {
+        findings.retain(|found| found.what != "codes");
+        findings.push(PortalFinding {
+            what: "codes",
+            health: PortalHealth::Warn,
+            text: format!(
+                "a root has revoked the code certificate, from {} on, and no machine is confirmed under it: {}",
+                time(revoked_at),
+                home.how_to_replace_code_key()
+            ),
+        });
+    }
     findings.push(row("audit", changes(&at)));
     findings.push(row("revoked", revoked(&at)));
     findings.extend(ending_tokens(&at, Timestamp::from_unix_ms(status.now)));
