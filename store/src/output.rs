@@ -35,7 +35,7 @@ impl OutputFile {
 
     fn looked_at(path: &Path, mode: u32, force: Option<bool>) -> Result<OutputFile, OutputError> {
         let output = OutputFile { path: path.to_owned(), mode, force };
-        let unwritable = |source| OutputError::Unwritable { path: path.to_owned(), source };
+        let unwritable = |error| OutputError::Unwritable { path: path.to_owned(), error };
         match path.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unwritable(error)),
@@ -98,12 +98,12 @@ pub enum OutputError {
     #[error("{} is no regular file; name another file", .0.display())]
     Odd(PathBuf),
     /// No file can be made there.
-    #[error("no file can be written to {}: {source}; name another file", .path.display())]
+    #[error("no file can be written to {}: {error}; name another file", .path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
+        /// The error of the operating system. It is in the text, so it is not the source as well.
+        error: io::Error,
     },
     /// It was not written.
     #[error("{}; name another file", in_full(.0))]

@@ -1,7 +1,6 @@
 //! `activate`: a host key, entered once, gets the host its certificate from the vendor's portal.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -20,6 +19,7 @@ use shared::files;
 use shared::product_key::{KeyError, ProductKey};
 use shared::reason::Reason;
 use shared::time::Clock as _;
+use store::output::OutputFile;
 
 use super::code::{self, ByCode};
 use super::owner::{self, become_owner};
@@ -70,14 +70,22 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
     }
     let settings = owner::settings(home, &SettingSources::new(wanted.config.as_deref(), home.path()))?;
     if let Some(file) = &wanted.request {
-        check_free(file)?;
+        // An earlier request may be replaced: it is made again from the same key.
+        let is_request =
+            store::regular::read(file).is_ok_and(|text| files::host_activation_from_pem(&text).is_ok());
+        let output = if is_request {
+            OutputFile::check(file, 0o600, true)
+        } else {
+            OutputFile::check_new(file, 0o600)
+        };
+        let output = output.or_exit(EX_CANTCREAT)?;
         let key = entered(wanted.key.as_deref())?;
         // The file is written by the user who named it: the host's own may not write in root's folder.
         let request = owner::as_owner(home, || {
             let _turn = home.activating().or_exit(EX_TEMPFAIL)?;
             home.activation_file(&key, &SystemClock::new(), &mut rand::rng()).map_err(not_certified)
         })?;
-        store::file::replace(file, request.as_bytes(), 0o600).or_exit(EX_CANTCREAT)?;
+        output.write(request.as_bytes()).or_exit(EX_CANTCREAT)?;
         let (file, data) = (file.display(), home.path().display());
         return Ok(format!(
             "Wrote {file}. The key is in it: send it to the vendor alone, then put in the answer:\n  \
@@ -133,18 +141,6 @@ pub(super) fn activate(home: &Home, wanted: &Activate) -> Result<String, Failure
         }
     }
     Ok(lines.join("\n"))
-}
-
-/// Whether a request may be written there: nothing is there, or an earlier request.
-fn check_free(file: &Path) -> Result<(), Failure> {
-    let there = match store::regular::read(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(text) if files::host_activation_from_pem(&text).is_ok() => return Ok(()),
-        Ok(_) => anyhow!("something else is there"),
-        Err(error) => error.into(),
-    };
-    let error = there.context(format!("{} is not replaced; name another file", file.display()));
-    Err(Failure { code: EX_CANTCREAT, error, shown: String::new() })
 }
 
 /// The key from the command line or standard input.

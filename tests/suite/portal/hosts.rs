@@ -143,9 +143,8 @@ async fn somebody_at_a_terminal_is_told_what_to_type_and_a_pipe_is_not() {
         let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         (output.status.code(), told.concat())
     };
-    for arguments in
-        ["--portal https://localhost:1", "--portal https://localhost:1 -", "--request /nowhere/file"]
-    {
+    let request = format!("--request {}", text(&stage.folder.path().join("request.pem")));
+    for arguments in ["--portal https://localhost:1", "--portal https://localhost:1 -", &request] {
         let (code, told) = typed(true, arguments).await;
         assert!(
             code == Some(65) && told.contains(PROMPT) && told.contains("KEY_MALFORMED"),
