@@ -146,6 +146,12 @@ fn answer_machines(
     })?;
     let confirmed = answered.iter().filter(|one| one.result.is_ok()).count();
     let all = answered.len() + damaged.len();
+    if all == 0 {
+        let file = wanted.request.display();
+        let error =
+            anyhow!("{file} has no request, only answers: on each machine, kms-client proxy apply {file}");
+        return Err(Failure { code: EX_DATAERR, error });
+    }
     for (number, error) in &damaged {
         warn(&format!("block {number} of the file cannot be used: {error}; collect from that machine again"));
     }

@@ -96,6 +96,9 @@ async fn two_machines_are_activated_by_one_file_that_is_carried_at_the_command_l
         // A second time changes nothing, and is no error.
         does(machine, &["proxy", "apply", text(&file)]).await;
     }
+    // The vendor was sent the answers. It said nothing, and ended as if it had answered.
+    let nothing = portal.run(&["answer", text(&file)]).await;
+    assert!(nothing.code == 65 && nothing.stderr.contains("only answers"), "{}", nothing.stderr);
     let other = portal.at_machine("carrier", &["proxy", "apply", text(&file)]).await;
     assert_eq!(other.code, 69, "{}", other.stdout);
 }
