@@ -1,5 +1,6 @@
 //! The arguments of a program.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,15 @@ fn without_empty_variables(command: Command) -> Command {
         |argument: &Arg| argument.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     let reset = |argument: Arg| if is_empty(&argument) { argument.env(Resettable::Reset) } else { argument };
     command.mut_args(reset).mut_subcommands(without_empty_variables)
+}
+
+/// A word of a shell with this value.
+pub fn quoted(value: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-:,+@%=".contains(letter);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.into();
+    }
+    format!("'{}'", value.replace('\'', r"'\''")).into()
 }
 
 /// Parses the address of a name server. The port may be left out, because DNS has a well-known one.

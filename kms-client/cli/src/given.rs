@@ -1,8 +1,8 @@
 //! The options that a person gave, put into every command that this program prints. So a remedy works when it is pasted.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 
+use program::arguments::quoted;
 use serde_json::Value;
 
 use crate::cli::{STATE_DIR, Setting};
@@ -51,13 +51,4 @@ impl Given {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
-}
-
-/// A word of a shell with this value.
-fn quoted(value: &str) -> Cow<'_, str> {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-:,+@%=".contains(letter);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return value.into();
-    }
-    format!("'{}'", value.replace('\'', r"'\''")).into()
 }

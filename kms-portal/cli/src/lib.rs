@@ -6,6 +6,7 @@ mod ask;
 mod confirm;
 mod daemon;
 mod failure;
+mod given;
 mod help;
 mod keys;
 mod offline;
@@ -34,6 +35,7 @@ use shared::print::Lines;
 
 use self::ask::PortalAt;
 use self::failure::{Failure, OrExit as _};
+use self::given::GivenPortal;
 use self::remote::CommandLine;
 
 /// Sell product keys, and activate hosts and machines by them.
@@ -291,16 +293,16 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Ok(typed) => typed,
         Err(code) => return code,
     };
-    let CommandLine { command, home, at } = typed;
+    let CommandLine { command, home, at, given } = typed;
     let done = match command {
         Command::SetUp(verb) => set_up(&home, verb),
         Command::Asking(verb) => ask_portal(&at, *verb),
-        Command::Upkeep(verb) => look_after(&home, verb),
+        Command::Upkeep(verb) => look_after(&home, verb, &given),
     };
     match done {
-        Ok(text) => output::print(&Lines(text).to_string(), 0),
+        Ok(text) => output::print(&Lines(given.complete(&text)).to_string(), 0),
         Err(Failure { code, error }) => {
-            failure::say(&remedy::message(&*error));
+            failure::say(&given.complete(&remedy::message(&*error)));
             ExitCode::from(code)
         }
     }
@@ -337,9 +339,9 @@ fn ask_portal(at: &PortalAt, verb: AskingVerb) -> Result<String, Failure> {
     }
 }
 
-fn look_after(home: &PortalHome, verb: UpkeepVerb) -> Result<String, Failure> {
+fn look_after(home: &PortalHome, verb: UpkeepVerb, given: &GivenPortal) -> Result<String, Failure> {
     match verb {
-        UpkeepVerb::Doctor { config, output } => upkeep::doctor(home, config.as_deref(), output.json),
+        UpkeepVerb::Doctor { config, output } => upkeep::doctor(home, config.as_deref(), output.json, given),
         UpkeepVerb::Backup { folder, config } => upkeep::backup(home, &folder, config.as_deref()),
         UpkeepVerb::Restore { folder } => upkeep::restore(home, &folder),
         UpkeepVerb::Explain { code, output } => program::explain::explain("kms-portal", code.as_deref())

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, Error, FromArgMatches, Subcommand as _};
+use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 use kms_portal::config::STAFF_PORT;
 use kms_portal::home::PortalHome;
 use wire::portal::{BadPortalAddress, PortalAddress};
 
+use super::Cli;
 use super::ask::PortalAt;
-use super::{AskingVerb, Cli};
+use super::given::{GivenPortal, asking_verbs};
 
 /// The flags for a portal over the network.
 #[derive(Debug, Args)]
@@ -35,9 +36,8 @@ fn staff_address(text: &str) -> Result<PortalAddress, BadPortalAddress> {
 
 /// Gives the flags to every command that asks a portal.
 pub(super) fn with_flags(command: Command) -> Command {
-    let asking = AskingVerb::augment_subcommands(Command::new("asking"));
-    let names: Vec<_> = asking.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, RemoteArgs::augment_args))
+    let add = |command: Command, name| command.mut_subcommand(name, RemoteArgs::augment_args);
+    asking_verbs().into_iter().fold(command, add)
 }
 
 /// A command, and the portal that it is for.
@@ -45,6 +45,7 @@ pub(super) struct CommandLine {
     pub(super) command: super::Command,
     pub(super) home: PortalHome,
     pub(super) at: PortalAt,
+    pub(super) given: GivenPortal,
 }
 
 impl FromArgMatches for CommandLine {
@@ -55,7 +56,8 @@ impl FromArgMatches for CommandLine {
             Some((_, verb)) if verb.try_contains_id("portal").is_ok() => portal_of(verb, &home)?,
             _ => PortalAt::here(&home),
         };
-        Ok(CommandLine { command, home, at })
+        let given = matches.subcommand().map(|(_, verb)| GivenPortal::of(verb)).unwrap_or_default();
+        Ok(CommandLine { command, home, at, given })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

@@ -72,7 +72,7 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
             "Its machines show a notice, and go on working.",
         ),
         "host" if subject.parse::<KeyNumber>().is_ok() => (
-            format!("Key {subject} is revoked and blocked, and {added} hosts with it"),
+            format!("Key {subject} is revoked and blocked, and its hosts with it: {added}"),
             "They get no certificate any more. Machines accept no new lease of them, and keep those that they hold to their end.",
         ),
         "host" => (
@@ -90,8 +90,8 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
         return Ok(format!("{subject} has nothing that was not revoked before: list {number} stays.\n"));
     }
     Ok(format!(
-        "{what}, in list {number}. {then}\nHosts fetch the list within a day. If this was a mistake: kms-portal revocations withdraw \
-         {subject}\n"
+        "{what}, in list {number}. {then}\nHosts fetch the list within a day. If this was a mistake: `kms-portal revocations withdraw \
+         {subject}`\n"
     ))
 }
 
@@ -121,7 +121,7 @@ fn withdraw(at: &PortalAt, subject: String, noted: Noted) -> Result<String, Fail
     }
     let unblock = subject.parse::<KeyNumber>().map_or_else(
         |_| String::new(),
-        |number| format!("The key stays blocked: kms-portal key unblock {number}\n"),
+        |number| format!("The key stays blocked: `kms-portal key unblock {number}`\n"),
     );
     Ok(format!(
         "{subject} is not revoked any more, and list {number} is without it. Hosts fetch it within a day, and machines when they ask.\n{unblock}"

@@ -17,12 +17,18 @@ use shared::time::Clock as _;
 use wire::SystemClock;
 
 use super::failure::{Failure, OrExit as _};
+use super::given::GivenPortal;
 use super::offline::{self, as_owner, become_owner};
 
 /// The command did what it was told, and has found something wrong.
 const EX_FOUND: u8 = 1;
 
-pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) -> Result<String, Failure> {
+pub(super) fn doctor(
+    home: &PortalHome,
+    config: Option<&Path>,
+    as_json: bool,
+    given: &GivenPortal,
+) -> Result<String, Failure> {
     become_owner(home)?;
     let sources = PortalSettingSources::new(config, home.path());
     let found = examine(home, &sources, SystemClock::new().now());
@@ -47,7 +53,7 @@ pub(super) fn doctor(home: &PortalHome, config: Option<&Path>, as_json: bool) ->
     if failed.is_empty() {
         return Ok(text);
     }
-    output::print(&Lines(text).to_string(), EX_FOUND);
+    output::print(&Lines(given.complete(&text)).to_string(), EX_FOUND);
     let what: Vec<_> = failed.iter().map(|found| found.what).collect();
     Err(Failure { code: EX_FOUND, error: anyhow!("what keeps the portal from serving: {}", what.join(", ")) })
 }

@@ -199,10 +199,10 @@ async fn without_a_code_key_the_operator_is_told_how_to_get_one_and_that_works()
             assert!(done.stderr.contains(wanted), "{wanted}: {}", done.stderr);
         }
     };
-    refused(&["`kms-portal init --codes`", "`kms-vendor code-key sign`"]).await;
+    refused(&["`kms-portal init --codes", "`kms-vendor code-key sign`"]).await;
     portal.does(&["init", "--codes"]).await;
     portal.does(&["reload"]).await;
-    refused(&["`kms-vendor code-key sign`", "`kms-portal install-code-key`"]).await;
+    refused(&["`kms-vendor code-key sign`", "`kms-portal install-code-key"]).await;
     let doctor = portal.does(&["doctor"]).await;
     assert!(doctor.contains("warn  codes     no certificate of the code key is installed"), "{doctor}");
     portal.certify_codes(&["3d"]).await;

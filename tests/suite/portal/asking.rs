@@ -112,8 +112,8 @@ async fn what_staff_is_told_is_for_staff_and_scripts_see_what_is_wrong() {
         assert!(!done.stderr.contains("seller"), "{}", done.stderr);
     };
     let mak = portal.key(&["--kind", "mak", "--machines", "3"]).await.number().to_string();
-    told(portal.run(&["key", "terms", &mak]).await, 65, "without terms: run `kms-portal confirm`");
-    told(portal.run(&["key", "terms", "0000-0000"]).await, 65, "`kms-portal key list`");
+    told(portal.run(&["key", "terms", &mak]).await, 65, "without terms: run `kms-portal confirm");
+    told(portal.run(&["key", "terms", "0000-0000"]).await, 65, "`kms-portal key list");
 
     // A second host by a key for one.
     let key = portal.key(&["--kind", "host", "--hosts", "1"]).await;
@@ -146,4 +146,28 @@ async fn what_staff_is_told_is_for_staff_and_scripts_see_what_is_wrong() {
     assert!(!portal.does(&["token", "list"]).await.contains("new"), "nobody would have it");
     told(portal.run_at("/nonexistent", &["serve"]).await, 78, "kms-portal init");
     told(portal.run_at("/nonexistent", &["doctor"]).await, 1, "keeps the portal from serving");
+}
+
+/// A remedy that was pasted asked the portal of the package's directory, and not that of the command before.
+#[tokio::test]
+async fn every_command_that_is_printed_names_the_portal_that_was_named_and_works_when_it_is_pasted() {
+    let portal = PortalStage::open(OVER_THE_NETWORK).await;
+    let key = portal.key(&["--kind", "mak", "--machines", "3"]).await.number().to_string();
+    let command =
+        |said: &str| said.split('`').find(|part| part.starts_with("kms-portal ")).unwrap().to_owned();
+    let paste = async |command: &str| {
+        let words: Vec<_> = command.split(' ').skip(1).collect();
+        let done = portal.run_elsewhere(&[], &words).await;
+        assert_eq!(done.code, 0, "{command}: {}", done.stderr);
+        done.stdout
+    };
+    let revoked = portal.does(&["revoke", &key, "--reason", "refunded"]).await;
+    let withdraw = command(&revoked);
+    assert_eq!(withdraw, format!("kms-portal revocations withdraw {key} --data {}", text(&portal.data)));
+    let unblock = command(&paste(&withdraw).await);
+    assert!(paste(&unblock).await.contains("not blocked any more"), "{unblock}");
+
+    let reader = token(&portal, "reader", "reader").await;
+    let unknown = asks(&portal, &reader, &["key", "show", "0000-0000"]).await;
+    assert!(paste(&command(&unknown.stderr)).await.contains(&key), "{}", unknown.stderr);
 }
