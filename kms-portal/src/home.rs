@@ -439,7 +439,10 @@ impl PortalHome {
             (is_for, "there")
         } else {
             let found = Db::postgres_is_for(&config.database, &pepper?).await;
-            let found = found.map_err(unusable_server)?;
+            // A portal that serves tries again by itself.
+            let unusable =
+                |error| if is_served { PortalHomeError::from(error) } else { unusable_server(error) };
+            let found = found.map_err(unusable)?;
             (
                 found,
                 if found.is_some() { "the server answers, and keeps what it acknowledges" } else { "new" },
