@@ -1,12 +1,14 @@
 //! Commands that prepare a portal: `init`, `install-issuer` and `install-code-key`.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use kms_portal::config::PortalSettingSources;
 use kms_portal::home::{InstalledCertificate, MadeCodeKey, PortalHome};
 use kms_portal::remedy;
-use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOINPUT};
+use program::exit::{EX_CANTCREAT, EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_NOPERM};
 use program::output::json_text;
 use program::owner;
 use serde_json::json;
@@ -33,6 +35,21 @@ pub(super) fn as_owner<T: Send>(
     owner::as_owner(home.path(), work).or_exit(EX_CANTCREAT)?
 }
 
+/// Whoever may not read the directory cannot know what is missing there.
+fn check_may_read(data: &Path) -> Result<(), Failure> {
+    match data.read_dir() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let owner = data.metadata().map(|found| format!(", {},", found.uid())).unwrap_or_default();
+            let error = anyhow!(
+                "this user may not read {}; run the command as root, or as the user{owner} to whom it belongs",
+                data.display()
+            );
+            Err(Failure { code: EX_NOPERM, error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The directory, with its secrets where the settings say. Settings that cannot be read say nothing of them.
 fn with_secrets(home: &PortalHome) -> PortalHome {
     let settings = PortalSettingSources::new(None, home.path()).read();
@@ -41,6 +58,7 @@ fn with_secrets(home: &PortalHome) -> PortalHome {
 
 pub(super) fn init(home: &PortalHome, wanted: &Init) -> Result<String, Failure> {
     let roots = wanted.roots.as_deref().map(read).transpose()?;
+    check_may_read(home.path())?;
     become_owner(home)?;
     let home = &with_secrets(home);
     let now = SystemClock::new().now();

@@ -369,6 +369,10 @@ async fn another_user_is_told_who_may_administrate_a_portal() {
         ),
         Some(done) => refused(&done, 77, "may not administrate the portal"),
     }
+    // What they may not read was missing.
+    if let Some(done) = portal.run_as_nobody(&["init"]).await {
+        refused(&done, 77, "run the command as root, or as the user");
+    }
 }
 
 /// The user nobody, who owns the directory of the story.
