@@ -286,7 +286,8 @@ async fn open_sqlite(directory: &Path) -> anyhow::Result<Db> {
 }
 
 fn asked(number: u64, place: u64) -> Asked {
-    Asked { nonce: Nonce::from_bytes(name(number, place)), asked_at: at(number) }
+    let (nonce, now) = (Nonce::from_bytes(name(number, place)), at(number));
+    Asked::new(nonce, now, now).expect("its clock is the portal's")
 }
 
 /// A second for each batch, so that each ask of a machine is later than the one before.
