@@ -138,6 +138,20 @@ mod tests {
         assert!(FIRST_STEPS.lines().all(|line| line.chars().count() <= 72));
     }
 
+    /// The help of twelve commands was that of the flags which they share.
+    #[test]
+    fn each_command_says_what_it_does() {
+        let (told, written) = (command(), Cli::command());
+        for verb in written.get_subcommands() {
+            let told = told.find_subcommand(verb.get_name()).unwrap();
+            assert_eq!(told.get_about().map(ToString::to_string), verb.get_about().map(ToString::to_string));
+            assert_eq!(
+                told.get_long_about().map(ToString::to_string),
+                verb.get_long_about().map(ToString::to_string)
+            );
+        }
+    }
+
     fn shell_words(line: &str) -> Vec<String> {
         line.split('"')
             .enumerate()

@@ -15,18 +15,21 @@ use super::Cli;
 use super::ask::PortalAt;
 use super::given::{GivenPortal, asking_verbs};
 
-/// The flags for a portal over the network.
+/// Behind the flags of the command itself.
+const HEADING: &str = "Portal on another machine";
+
+// The flags for a portal over the network. A doc comment would take the place of what each command's help says.
 #[derive(Debug, Args)]
 pub(super) struct RemoteArgs {
     /// Portal on another machine to ask, as https://NAME:PORT with the port of its setting `staff_listen` [default port: 21691]. Without
     /// it, the portal in the data directory is asked.
-    #[arg(long, global = true, env = "KMS_PORTAL_URL", value_name = "URL", value_parser = staff_address)]
+    #[arg(long, global = true, help_heading = HEADING, env = "KMS_PORTAL_URL", value_name = "URL", value_parser = staff_address)]
     portal: Option<PortalAddress>,
     /// File with the token to show to that portal (`kms-portal token issue`).
-    #[arg(long, global = true, env = "KMS_PORTAL_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "KMS_PORTAL_TOKEN_FILE", value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// File with the CA that has signed that portal's TLS certificate, in PEM [default: the CAs that this machine trusts].
-    #[arg(long, global = true, env = "KMS_PORTAL_CA", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = HEADING, env = "KMS_PORTAL_CA", value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
 }
 
