@@ -49,7 +49,7 @@ pub(crate) async fn connect(terms: &Terms, clock: Arc<dyn Clock>) -> Result<Port
     connected.map_err(|failure| of_portal(failure, terms))
 }
 
-/// What is wrong with TLS, said of the portal: the texts for hosts name files and people that have nothing to do with it.
+/// The same failure in words about the portal. The texts of TLS for hosts name files and people that have nothing to do with a portal.
 pub(crate) fn of_portal(failure: Failure, terms: &Terms) -> Failure {
     let (address, what) = (address(terms), failure.cause.parameter("cause").unwrap_or_default());
     let cause = match failure.cause.reason() {

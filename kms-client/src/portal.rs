@@ -54,7 +54,7 @@ pub(crate) async fn ask(
     Ok(round)
 }
 
-/// Gives back the place of a key that licenses this machine no more. The same ask again changes nothing, so it need not be kept.
+/// Gives back the place of a key that no longer licenses this machine. Asking twice changes nothing, so the ask is not kept.
 ///
 /// # Errors
 /// The portal was not asked: this user may not ask.
@@ -74,7 +74,7 @@ pub(crate) async fn release_other(
     Ok(round(&terms, answered.unwrap_or_else(|failure| Outcome::Failed(failure.cause)), None))
 }
 
-/// The one attempt of a round, with what the portal has said if that is not the outcome.
+/// A round with one attempt. `said` is what the portal has answered, if that is not the outcome.
 fn round(terms: &Terms, outcome: Outcome, said: Option<Outcome>) -> Round {
     let said = said.unwrap_or_else(|| outcome.clone());
     if let Outcome::Failed(cause) = &said {
@@ -96,7 +96,7 @@ pub(crate) async fn compose(
 ) -> Result<Signed, Cause> {
     let mut visit = Visit { shell, installation, lock, has_no_place: None };
     let ask = visit.activation().await?;
-    ask.map(|(signed, _)| signed).ok_or_else(|| visit.not_readable())
+    ask.map(|(signed, _)| signed).ok_or_else(|| visit.why_no_ask())
 }
 
 /// Takes what somebody has carried back, if it answers the ask of this machine. Returns whether it does.
@@ -149,7 +149,7 @@ impl Visit<'_> {
     /// A `Failure` is that of the portal, or of the way there. A `Cause` says why it was not asked.
     async fn activate(&mut self) -> Result<Result<Outcome, Failure>, Cause> {
         let Some((signed, ask)) = self.activation().await? else {
-            return Ok(Err(self.not_readable().into()));
+            return Ok(Err(self.why_no_ask().into()));
         };
         let portal = match carrier::connect(&self.installation.terms, Arc::clone(&self.shell.clock)).await {
             Ok(portal) => portal,
@@ -345,7 +345,7 @@ impl Visit<'_> {
     }
 
     /// Why there is no ask to be confirmed.
-    fn not_readable(&self) -> Cause {
+    fn why_no_ask(&self) -> Cause {
         let number = self.installation.saved.key_number();
         let missing = number.filter(|_| self.installation.asker().is_some());
         missing.map_or_else(|| self.unreadable(), not_kept)
@@ -356,7 +356,7 @@ impl Visit<'_> {
     }
 }
 
-/// This machine has only the number of a key that the portal has to see.
+/// The portal needs the key itself, and this machine has only its number.
 fn not_kept(number: KeyNumber) -> Cause {
     Reason::KeyNotKept.with(&[("key", &number)])
 }

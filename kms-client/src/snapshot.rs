@@ -88,8 +88,8 @@ pub struct EnteredKey {
     pub not_after: Option<Timestamp>,
     /// Whether somebody has typed a confirmation id, and the portal was not asked.
     pub by_code: bool,
-    /// The public number of the key before, if this machine was activated by that one and not by this one yet. What that has activated
-    /// stays until then, and the vendor counts its place until it is released ([`Client::release`](crate::Client::release)).
+    /// The public number of the old key, if that has activated this machine and this one has not yet. What the old key has activated stays
+    /// until then, and the vendor counts its place until it is released ([`Client::release`](crate::Client::release)).
     pub before: Option<KeyNumber>,
 }
 

@@ -85,7 +85,7 @@ struct WizardKey {
     number: KeyNumber,
     /// Whether it licenses this machine.
     is_licensed: bool,
-    /// The key that has activated this machine before.
+    /// The old key, if that has activated this machine.
     before: Option<KeyNumber>,
 }
 
@@ -159,7 +159,7 @@ impl Wizard {
         self.key.map(|key| key.number)
     }
 
-    /// The public number of the key that has activated this machine before, if there is one. It licenses this machine until the
+    /// The public number of the old key, if one has activated this machine before. It licenses this machine until the
     /// [key](Wizard::key) is activated (say so: `wizard.key-before`). At the step [`Licensed`](WizardStep::Licensed) the vendor still counts
     /// its place (`wizard.key-replaced`), until [`Client::release_key`] gives that back.
     pub fn key_before(&self) -> Option<KeyNumber> {

@@ -44,8 +44,8 @@ pub fn terms_from_pem(text: &[u8]) -> Result<HostTerms, NotConfirmed> {
     HostTerms::decode(&body).map_err(NotConfirmed::Terms)
 }
 
-/// The numbers to call, if the vendor has put them beside the terms. They are believed as far as the terms are, whose roots have to have
-/// signed them.
+/// The numbers to call, if the vendor has put them beside the terms. A root in the terms must have signed them, so they are as
+/// trustworthy as the terms.
 ///
 /// # Errors
 /// [`NotConfirmed::File`], [`NotConfirmed::Telephones`].

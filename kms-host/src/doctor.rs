@@ -4,8 +4,8 @@
 //! does not run, as much is checked as is possible. What only another machine can see, such as a firewall, is not checked. Findings
 //! are printed by `kms-host doctor`.
 //!
-//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, `portal.rs`, and with
-//! `asking.rs`, which asks as a machine does, `answers.rs` and `dns.rs`.
+//! Read next, in the order in which they are made: `doctor/directory.rs`, `tls.rs`, `host.rs`, `clock.rs`, `machine.rs`, `portal.rs`,
+//! and with `asking.rs`, which asks as a machine does, `answers.rs` and `dns.rs`.
 
 mod clock;
 mod directory;

@@ -171,7 +171,7 @@ impl Home {
 }
 
 impl NotCertified {
-    /// What to do at this host. TLS to hosts has other files than TLS to the portal.
+    /// What to do at this host. The remedies for TLS to hosts name other files than those for TLS to the portal.
     pub(crate) fn remedy(&self) -> String {
         let cause = match self {
             NotCertified::Home(error) => return error.remedy(),
@@ -194,7 +194,7 @@ impl NotCertified {
     }
 }
 
-/// Checks that TLS to the portal of these settings can be spoken, without connecting to it. A relative path is in this directory.
+/// Checks that the settings for TLS to the portal can be used, without connecting to it. A relative path is in this directory.
 ///
 /// # Errors
 /// `TLS_FILES_BAD`.

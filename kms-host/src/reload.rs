@@ -1,7 +1,8 @@
 //! Reloading: a running host reads its settings and certificates again and takes up what needs no restart. It does so on SIGHUP,
 //! and for `kms-host reload`, which prints the result.
 //!
-//! 1. read the file, the environment, the certificates and the files of TLS, also towards the portal; if one is wrong, say so and go on as before
+//! 1. read the file, the environment, the certificates and the files of TLS, those for the portal included; if one is wrong, say so and
+//!    go on as before
 //! 2. write what changes into the audit log, one line for all of it; if that fails, say so and go on as before
 //! 3. take up what changed, and log each change with both values; name what waits for a restart
 //!

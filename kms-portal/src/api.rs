@@ -46,23 +46,27 @@ pub struct PortalCore {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     pepper: Pepper,
-    signs: RwLock<Signs>,
+    signing: RwLock<SigningKeys>,
     issuer_changed: Notify,
     /// The error after which it cannot go on.
     fatal: watch::Sender<Option<DbError>>,
 }
 
-/// What it signs with, and under which roots. A reload replaces it as a whole.
+/// The keys that a portal signs with, and the roots that have certified them. A reload replaces all of them at once.
 #[derive(Clone)]
-struct Signs {
+struct SigningKeys {
     roots: Arc<Roots>,
     issuer: Arc<Issuer>,
     code_signer: Option<Arc<CodeSigner>>,
 }
 
-impl Signs {
-    fn new(roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) -> Signs {
-        Signs { roots: Arc::new(roots), issuer: Arc::new(issuer), code_signer: code_signer.map(Arc::new) }
+impl SigningKeys {
+    fn new(roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) -> SigningKeys {
+        SigningKeys {
+            roots: Arc::new(roots),
+            issuer: Arc::new(issuer),
+            code_signer: code_signer.map(Arc::new),
+        }
     }
 
     /// Signs nothing from now on under what this list of a root has.
@@ -101,7 +105,7 @@ impl PortalCore {
             db,
             clock,
             pepper,
-            signs: RwLock::new(Signs::new(roots, issuer, code_signer)),
+            signing: RwLock::new(SigningKeys::new(roots, issuer, code_signer)),
             issuer_changed: Notify::new(),
             fatal: watch::Sender::default(),
         }
@@ -141,38 +145,38 @@ impl PortalCore {
         self.pepper.mac(key)
     }
 
-    fn signs(&self) -> Signs {
-        self.signs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn signing(&self) -> SigningKeys {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether this is one of the vendor's root public keys.
     fn has_root(&self, root: &[u8]) -> bool {
-        self.signs().roots.keys().iter().any(|known| known.as_bytes() == root)
+        self.signing().roots.keys().iter().any(|known| known.as_bytes() == root)
     }
 
-    /// What it signs with.
+    /// The issuing key, with its certificate.
     pub fn issuer(&self) -> Arc<Issuer> {
-        self.signs().issuer
+        self.signing().issuer
     }
 
-    /// What it confirms machines by codes with, if it can.
+    /// The code key, if it has one.
     pub fn code_signer(&self) -> Option<Arc<CodeSigner>> {
-        self.signs().code_signer
+        self.signing().code_signer
     }
 
     /// Signs nothing from now on under what this list of a root has.
     pub(crate) fn take_note(&self, by_root: &Arc<Revocations>) {
-        self.signs().take_note(by_root);
+        self.signing().take_note(by_root);
     }
 
     /// Signs with these from now on.
     pub fn take_up(&self, roots: Roots, issuer: Issuer, code_signer: Option<CodeSigner>) {
-        let new = Signs::new(roots, issuer, code_signer);
-        let mut signs = self.signs.write().unwrap_or_else(PoisonError::into_inner);
+        let new = SigningKeys::new(roots, issuer, code_signer);
+        let mut signing = self.signing.write().unwrap_or_else(PoisonError::into_inner);
         // What was heard stays heard, until the roots' list is read again.
-        new.take_note(&signs.issuer.heard());
-        *signs = new;
-        drop(signs);
+        new.take_note(&signing.issuer.heard());
+        *signing = new;
+        drop(signing);
         self.issuer_changed.notify_one();
     }
 
@@ -207,7 +211,7 @@ impl PortalCore {
         Ok(v1::ActivateHostResponse {
             chain,
             roots: self
-                .signs()
+                .signing()
                 .roots
                 .keys()
                 .iter()

@@ -51,7 +51,7 @@ macro_rules! battery {
                 under_terms_of_another_issuing_key_nobody_is_confirmed
                 under_a_certificate_that_a_root_has_revoked_nobody_is_confirmed
                 terms_leave_time_for_the_call_before_their_key_ends
-                under_terms_of_a_key_that_ends_soon_nobody_pays_for_what_ends_at_once
+                a_key_that_ends_soon_sells_no_certificate_that_ends_at_once
                 terms_of_a_key_with_an_end_stay_as_long_as_they_leave_time
                 a_host_that_was_certified_online_today_pays_nothing_for_a_code;
             crowd:
@@ -94,13 +94,13 @@ macro_rules! battery {
                 fifty_at_once_for_the_last_seat_and_one_gets_it
                 looking_first_changes_nothing_and_says_what_comes
                 many_people_are_replaced_at_once
-                what_fits_nobody_and_what_fits_one_not_is_told
+                services_that_do_not_fit_are_named
                 a_role_that_was_taken_away_is_of_no_use_and_no_role_reaches_another_organisation
                 an_address_is_given_once_in_each_organisation_and_once_for_oneself
-                of_twenty_with_one_address_at_once_one_is_added
-                who_is_deleted_frees_a_seat_at_once_and_comes_back_without_it_for_thirty_days
-                nothing_is_assigned_of_what_has_lapsed_and_a_payment_brings_it_back
-                who_has_no_licence_is_listed_page_by_page;
+                one_of_twenty_people_with_one_address_is_added
+                a_deleted_person_frees_the_seat_at_once_and_can_be_restored_without_it_for_thirty_days
+                a_lapsed_subscription_gives_no_seats_until_it_is_paid
+                people_without_a_licence_are_listed_page_by_page;
             revoking:
                 a_key_is_revoked_with_all_its_machines_by_one_id
                 a_revoked_host_gets_no_certificate_and_none_that_it_has_counts
@@ -111,7 +111,7 @@ macro_rules! battery {
                 of_20_revocations_at_once_every_one_has_a_number_and_a_place_in_the_list
                 a_list_of_a_root_is_handed_out_until_a_newer_one_comes
                 what_a_restored_database_has_lost_comes_back_from_a_list_of_a_host
-                what_a_restored_database_has_lost_is_what_it_was
+                an_installed_list_restores_the_kinds_of_its_entries
                 a_revocation_is_withdrawn_and_no_earlier_list_brings_it_back
                 a_host_key_is_revoked_and_withdrawn_with_its_hosts
                 a_revoked_machine_gets_no_other_place

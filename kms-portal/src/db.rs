@@ -196,7 +196,7 @@ impl Db {
     }
 
     /// Adds keys, all of them or none, and their organisation if it is a new one. [`KeyUnchanged::NumberTaken`] says to draw others.
-    /// `order` is the order that they answer, which is answered once, or empty.
+    /// `order` is the order that they are for, or empty. Keys are issued once for an order.
     pub async fn issue_keys(
         &self,
         keys: Vec<NewKey>,
@@ -254,7 +254,7 @@ impl Db {
         self.write(hosts::MakeTerms { key, issuer, by }).await
     }
 
-    /// Adds a token; whether its name was free.
+    /// Adds a token, or returns the known name that the new one looks like.
     pub async fn issue_token(&self, token: NewToken, by: By) -> Result<Result<(), TokenLike>, DbError> {
         self.write(tokens::IssueToken { token, by }).await
     }

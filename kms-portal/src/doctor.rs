@@ -17,10 +17,10 @@ use crate::remedy;
 /// A code certificate whose end is nearer than this is a warning: it takes a person and the offline tool to renew it.
 const ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
-/// Clocks that follow a time server differ by less, and it takes less to ask for one.
+/// Clocks that follow a time server differ by less than this, and a database answers in less.
 const CLOCKS_APART: Duration = Duration::from_secs(10);
 
-/// Hosts renew from 60 days before the end of the issuing certificate, and cannot outlive it: by then it should be another one.
+/// Hosts renew in the last 60 days of their certificates, and no certificate outlasts the issuing one. So that should be renewed before.
 const ISSUER_ENDS_SOON: Duration = Duration::from_hours(90 * 24);
 
 /// With less than this the disk counts as full: the database needs room even for what it is about to refuse.
@@ -65,7 +65,7 @@ pub async fn examine(
     let settings = sources.read();
     let home =
         &settings.as_ref().map_or_else(|_| home.clone(), |settings| home.with_secrets(&settings.config));
-    // First, because `now` was read a moment ago.
+    // First, because `now` was read only a moment ago.
     let clock = match &settings {
         Ok(settings) => clock(&settings.config, now).await,
         Err(_) => None,

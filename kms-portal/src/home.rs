@@ -66,10 +66,10 @@ impl MadePortal {
     }
 }
 
-/// A certificate that was to be installed.
+/// A certificate that is installed.
 #[derive(Clone, Copy, Debug)]
 pub struct InstalledCertificate<C> {
-    /// The certificate, which is there now.
+    /// The certificate.
     pub certificate: C,
     /// Whether it was not there before.
     pub is_new: bool,
@@ -224,7 +224,7 @@ impl PortalHome {
         }
     }
 
-    /// Where the directory of the secrets is missing, they are not lost: new ones would take their place.
+    /// Checks that the directory of the secrets exists. If it does not, the secrets are not lost, and new ones must not replace them.
     fn check_secrets(&self) -> Result<(), PortalHomeError> {
         if self.secrets == self.data || self.secrets.is_dir() {
             return Ok(());
@@ -508,7 +508,7 @@ impl PortalHome {
             self.authority_key_path(),
             self.data.join(config::TLS_KEY),
         ];
-        // Elsewhere others decide about them: what systemd decrypts shows rights that are those of an access list.
+        // Only in the data directory. The mode of a file that systemd has decrypted shows the mask of its access list.
         let is_open = |path: &PathBuf| {
             path.starts_with(&self.data)
                 && std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0)

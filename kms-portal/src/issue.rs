@@ -121,7 +121,7 @@ impl Issuer {
         Ok(Issuer { key, certificate, signed, roots, heard: Heard::default() })
     }
 
-    /// When a root has revoked the certificate, as far as was heard.
+    /// When a root has revoked the certificate, if the portal knows of that.
     pub fn revoked_at(&self) -> Option<Timestamp> {
         self.heard.revoked_at(self.certificate.id)
     }

@@ -51,7 +51,7 @@ impl Validity {
     }
 }
 
-/// Which ask of a host or a machine this is (protocol.md 11). Its clock was not ahead when it was heard.
+/// Which ask of a host or a machine this is (protocol.md 11). The asker's clock was not ahead when the portal got it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     nonce: Nonce,
@@ -63,7 +63,7 @@ pub struct Asked {
 const AHEAD_MAX: Duration = Duration::from_hours(4);
 
 impl Asked {
-    /// An ask that is heard now. An ask by file may be weeks old, so nothing is said of a clock that is behind.
+    /// An ask that the portal gets now. An ask by file may be weeks old, so a clock that is behind is no fault.
     ///
     /// # Errors
     /// [`KeyRefusal::ClockAhead`]: the asker's clock is ahead of the portal's.
@@ -74,7 +74,7 @@ impl Asked {
         Err(KeyRefusal::ClockAhead { by: asked_at.since(now), now })
     }
 
-    /// An ask that was heard before, as it was kept.
+    /// An ask of before, as it was stored.
     pub(crate) const fn kept(nonce: Nonce, asked_at: Timestamp) -> Asked {
         Asked { nonce, asked_at }
     }
@@ -210,7 +210,7 @@ mod tests {
 
     /// One ask with a clock that was months ahead took a place, and made every later ask a recorded one, for as long.
     #[test]
-    fn an_ask_from_a_clock_that_is_ahead_is_none_and_one_from_long_ago_is() {
+    fn an_ask_from_a_clock_that_is_ahead_is_refused_and_an_old_one_is_taken() {
         let (now, nonce) = (Timestamp::from_unix_ms(1_800_000_000_000), Nonce::from_bytes([7; 16]));
         let told = |asked_at| Asked::new(nonce, asked_at, now).map_err(|refused| refused.to_string());
         for asked_at in [now + AHEAD_MAX, now, now - Duration::from_hours(9000)] {

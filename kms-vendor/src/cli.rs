@@ -57,7 +57,7 @@ pub(crate) enum Command {
 
 On a terminal, the passphrase of each root key is asked for. Give them different ones: if one is
 forgotten, the other root still signs. Without a terminal and without options, the keys are not
-encrypted. If it is interrupted, the same command goes on.")]
+encrypted. If the command is interrupted, run it again: it finishes.")]
     Init(RootCustody),
     /// Print the root public keys that every product pins, and where the private keys are.
     #[command(after_help = "Examples:
@@ -104,8 +104,8 @@ Revoking is final, and is recorded in revoked.toml before the file is written.")
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
-    /// Id of a host certificate, a host, an issuing certificate, a code certificate or a confirmation [default: none; the list is
-    /// signed again].
+    /// Id of a host certificate, a host, an issuing certificate, a code certificate or a confirmation [default: none, which signs the
+    /// list again].
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<CertificateId>,
     /// Reason, which administrators and users see: 200 bytes at most.
@@ -159,7 +159,7 @@ The constant contains no secret.")]
       --portal-ca portal-ca.pem --telephones telephones.signed --out product.toml --force
   kms-client --product product.toml discover
 
-A product file contains no secret. Nothing is remembered of the one before: give all options in
+A product file contains no secret. It keeps nothing of an earlier file, so give all options in
 one command.")]
     File(ProductFile),
 }
@@ -442,7 +442,7 @@ pub(crate) struct OutArgs {
 }
 
 impl OutArgs {
-    /// Looks whether the file can be written.
+    /// Checks that the file can be written.
     pub(crate) fn check(&self) -> Result<OutputFile, OutputError> {
         OutputFile::check(&self.out, PUBLIC, self.force)
     }

@@ -17,7 +17,7 @@ use shared::spelling::is_near;
 use shared::srv::SERVICE_LABEL_FORM;
 use shared::time::{Length, Timestamp};
 
-/// What takes each kind of request.
+/// The command that takes each kind of request.
 const REQUESTS: [(&str, &str); 4] = [
     (HOST_REQUEST, "use `kms-vendor certificate issue`"),
     (ISSUING_REQUEST, "use `kms-vendor issuer sign`"),
@@ -391,7 +391,7 @@ impl VendorError {
             VendorError::KeptRootMissing(_) => {
                 (EX_NOINPUT, "copy it back from where it is kept, and remove it again afterwards")
             }
-            VendorError::Unfinished(_) => (EX_DATAERR, "run it again: it goes on where it was"),
+            VendorError::Unfinished(_) => (EX_DATAERR, "run it again: it finishes"),
             VendorError::IssuerOfOldRoot(_) => (
                 EX_DATAERR,
                 "move it and issuing.key away, and make another one with `kms-vendor issuer create`",

@@ -22,7 +22,8 @@ use crate::vendor::Vendor;
 
 const REVOKED_FILE: &str = "revoked.toml";
 
-/// A list a second for a hundred years. Machines keep the highest number, so whoever signs a higher one has signed the last.
+/// The highest number of a list: enough for one a second for a hundred years. Machines keep the list with the highest number, so one with
+/// an absurd number could never be replaced.
 const NUMBER_MAX: u64 = u32::MAX as u64;
 
 /// Arguments of [`Vendor::revoke`].

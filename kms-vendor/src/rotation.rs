@@ -43,8 +43,8 @@ impl Vendor {
     /// Makes a new root key in the place of this one. The private key of the other root has to be here, because products in
     /// use trust nothing else. Open the directory again afterwards, because its roots have changed.
     ///
-    /// If this is interrupted, nothing is lost: [`Vendor::finish_replacement`] goes on once the record names the new key, and before that
-    /// a second call begins anew.
+    /// If this is interrupted, nothing is lost. Once the record names the new key, [`Vendor::finish_replacement`] finishes. Before that, a
+    /// second call begins anew.
     ///
     /// # Errors
     /// [`VendorError::KeptRootMissing`], [`VendorError::Unfinished`], or the disk refuses.
@@ -74,7 +74,7 @@ impl Vendor {
         let replacement = Replacement { root, old: self.verifying().keys()[index], new, at: now };
         // 3. The record, before the roots: what signs by default follows from it. From here on the replacement can be finished.
         let entry = replacement.encode()?;
-        // A root that is still in use was not replaced, whatever stands there: the new key of that time is gone.
+        // An entry that replaces a root still in use is of an interrupted call, whose new key is gone.
         history.replaced.retain(|before| before.old != entry.old);
         history.replaced.push(entry);
         registry::write(&self.path(HISTORY_FILE), &history)?;
@@ -102,7 +102,7 @@ impl Vendor {
         Ok(self.unfinished_replacement()?.map(|unfinished| unfinished.root))
     }
 
-    /// Checks that nothing was interrupted that decides which key this root is.
+    /// Checks that no interrupted command leaves open which key this root is.
     pub(crate) fn check_finished(&self, root: Signer) -> Result<(), VendorError> {
         match self.unfinished_replacement()? {
             Some(unfinished) if unfinished.root == root => Err(VendorError::Unfinished(unfinished.command())),

@@ -110,7 +110,7 @@ impl Vendor {
             Ok(file)
         };
         let lock = lock().map_err(|source| VendorError::Io { doing: "lock", path: path.clone(), source })?;
-        // Whoever was killed has left drafts, and a private key may be in one.
+        // A command that was killed has left drafts, and a private key may be in one.
         store::file::sweep(&self.dir);
         Ok(lock)
     }

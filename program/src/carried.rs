@@ -133,7 +133,7 @@ impl CarriedFile {
         self.numbered_asks().map(|(_, ask)| ask)
     }
 
-    /// The same, each with the number of its block, from 1.
+    /// The asks that have no confirmation yet, each with the number of its block, from 1.
     pub fn numbered_asks(&self) -> impl Iterator<Item = (usize, &Body)> {
         self.pieces.iter().zip(1..).filter_map(|(piece, number)| match piece {
             Piece::Ask(ask) => Some((number, ask)),

@@ -1,4 +1,4 @@
-//! Tables on standard output: as wide as the terminal, and one line a row where there is none.
+//! Tables on standard output: as wide as the terminal. If standard output is no terminal, each row is one line.
 
 use std::io::{self, IsTerminal as _};
 
@@ -14,7 +14,7 @@ pub fn columns() -> Option<u16> {
     rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| 0 < *columns)
 }
 
-/// A table that fits the terminal. If standard output is none, each row is one line, for `grep`. No line has blanks at its end.
+/// A table that fits the terminal. If standard output is no terminal, each row is one line, for `grep`. No line ends with blanks.
 pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     table_in(columns(), head, rows)
 }

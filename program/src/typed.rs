@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
-/// Shows a prompt on standard error, if somebody sits at standard input.
+/// Shows a prompt on standard error, if standard input is a terminal.
 pub fn prompt(text: &str) {
     if io::stdin().is_terminal() {
         let mut stderr = io::stderr();

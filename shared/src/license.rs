@@ -68,7 +68,7 @@ pub enum Event<'a, T = Lease> {
         ask_again: Option<Duration>,
     },
     /// A product key was entered that has confirmed nothing here: from now on the portal is asked for it, and no host. What another key
-    /// has confirmed licenses on until this one is confirmed.
+    /// has confirmed stays licensed until this one is confirmed.
     KeyEntered {
         /// Whether to ask the portal now, or when somebody wants it.
         at_once: bool,
@@ -341,7 +341,7 @@ impl<T: Term> License<T> {
         self.revoked_at.filter(|_| matches!(self.facts.key, Some(ByKey::Confirmed(_))))
     }
 
-    /// Goes on by what a key has confirmed, and asks when that wants it.
+    /// Continues with what a key has confirmed, and sets the time of the next ask.
     fn go_on_by_key(&mut self, now: Timestamp, key: Option<ByKey>, draw: Draw) {
         self.go_by_key(key);
         self.facts.timer = Timer::At { at: now, drawn_at: now };
@@ -353,7 +353,7 @@ impl<T: Term> License<T> {
         }
     }
 
-    /// What the hardware makes of a confirmation. If another key waits, that one is asked for in any case, and when its user wants it.
+    /// Notes whether the hardware fits a confirmation. If another key waits, its user decides when the portal is asked.
     fn look_at_hardware(&mut self, now: Timestamp, key: ByKey, draw: Draw) {
         if self.facts.other_key_waits {
             self.facts.key = Some(key);

@@ -9,8 +9,8 @@ use core::str::FromStr;
 
 use crate::srv::is_host_name;
 
-/// The port at which a portal listens for hosts and machines unless its settings say otherwise, and so the port of an address that names
-/// none. A URL without a port means 443 elsewhere. Here, both ends have the same default.
+/// The default port of a portal for hosts and machines, and so the port of an address that names none. Elsewhere, a URL without a port
+/// means 443; here both ends have the same default.
 pub const PORTAL_PORT: u16 = 21690;
 
 /// Where a portal is: `https://activation.example.com`, or with a port at its end.

@@ -347,13 +347,13 @@ reasons! {
         "every place of this key is taken: {used} of {granted}"
         "release a machine that is not used any more, or have the seller raise the key; then ask again"
     HostsExhausted "HOSTS_EXHAUSTED" Vendor
-        "this key has activated as many hosts as it is for: {hosts}"
+        "every host that this key is for is activated: {hosts}"
         "use one of those hosts, or have the seller raise the key; then ask again"
     ActivationsExhausted "ACTIVATIONS_EXHAUSTED" Vendor
-        "this key has activated this host as often as it may: {activations} in all"
+        "every activation of this host by this key is used: {activations}"
         "have the seller raise the key, then ask again; the certificate that is installed stays valid"
     ReleasesExhausted "RELEASES_EXHAUSTED" Vendor
-        "as many machines of this key were released within a year as may be: {releases}"
+        "every release that this key has within a year is used: {releases}"
         "ask the seller to free the place, or wait until the first of those releases is a year old"
     ClockAhead "CLOCK_AHEAD" Machine
         "this machine's clock is {by} ahead, more than {tolerance}: the vendor's portal says {portal_time}"
@@ -514,7 +514,7 @@ impl Cause {
         remedy.unwrap_or("update this side: it does not know the reason")
     }
 
-    /// The same cause, of what the vendor's portal has said or signed: its text speaks of the portal, and not of a host.
+    /// The same cause for something that the vendor's portal has said or signed. Its text speaks of the portal, and not of a host.
     #[must_use]
     pub fn of_portal(mut self) -> Cause {
         if self.reason().and_then(portal::texts).is_some() && !self.is_of_portal() {

@@ -1,6 +1,6 @@
-//! A file that a command writes for its user: looked at before the work is done, written after it.
+//! A file that a command writes for its user: checked before the work is done, written after it.
 //!
-//! Nobody wants to learn after the work that its result cannot be written, least of all if there is no second one.
+//! Some results cannot be made twice, such as a token. So a command learns before its work whether the result can be written.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl OutputFile {
             Err(error) => return Err(unwritable(error)),
             Ok(_) if path.is_dir() => return Err(OutputError::Folder(path.to_owned())),
             Ok(_) if force != Some(true) => return Err(output.exists()),
-            // Its name would be taken from a device, a pipe or a socket.
+            // The file would replace a device, a pipe or a socket.
             Ok(_) if path.exists() && !path.is_file() => return Err(OutputError::Odd(path.to_owned())),
             Ok(_) => {}
         }
@@ -61,7 +61,7 @@ impl OutputFile {
     /// Writes all of it, durably.
     ///
     /// # Errors
-    /// A file has come in between, or the disk refuses. Nothing is written then.
+    /// Another file has appeared meanwhile, or the disk refuses. Nothing is written then.
     pub fn write(&self, bytes: &[u8]) -> Result<(), OutputError> {
         let write = if self.force == Some(true) { file::replace } else { file::create_new };
         write(&self.path, bytes, self.mode).map_err(|error| match error.kind() {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_refused_before_the_work() {
+    fn a_file_that_cannot_be_written_is_refused_before_the_work() {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("there");
         fs::write(&there, "old").unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_comes_in_between_stays() {
+    fn a_file_that_appears_meanwhile_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let output = OutputFile::check(&path, 0o644, false).unwrap();

@@ -114,7 +114,7 @@ Exit codes: 0 licensed, or to be activated later; 69 left before that.")]
     Organisation(OrganisationCommand),
     /// Retire this machine: it leaves the count and gives up its lease, or gives the place of its product key back, until `activate`.
     ///
-    /// If another key was entered and is not activated yet, the place is that of the key that has activated this machine.
+    /// If another key was entered and is not activated yet, this gives back the place of the old key.
     #[command(after_help = "Examples:
   kms-client release
   kms-client release --key 3F8K-9QWX   give back the place of a key that was replaced or cleared; what licenses this machine now stays
@@ -158,7 +158,7 @@ pub(crate) struct WizardArguments {
 pub(crate) enum KeyCommand {
     /// Enter a product key (a multiple-activation key), and activate this machine with it now. From then on no host is asked.
     ///
-    /// Until it is activated, everything stays that a lease or another key has activated.
+    /// Until it is activated, a lease or an old key continues to license this machine.
     #[command(after_help = "Examples:
   kms-client key set DDDDD-DDDDD-DDDDD-DDDDD-DDDDD
   kms-client key set - < key.txt      the key from standard input, so that it is in no list of commands

@@ -1,4 +1,4 @@
-//! The options that a person gave, put into every command that this program prints. So a remedy works when it is pasted.
+//! Puts the options of this command line into every command that the program prints, so that a remedy works when it is pasted.
 
 use std::ffi::OsStr;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::cli::{STATE_DIR, Setting};
 
 /// The options of [`Setting`] that are neither defaults nor in the environment, as a shell takes them, each behind a space.
-pub(crate) struct Given(String);
+pub(crate) struct GivenOptions(String);
 
-impl Given {
-    pub(crate) fn of(setting: &Setting) -> Given {
+impl GivenOptions {
+    pub(crate) fn of(setting: &Setting) -> GivenOptions {
         let Setting { product, state, dns, domains, hosts, tls_ca, tls_certificate, tls_key } = setting;
         let paths = [
             ("product", "KMS_PRODUCT", product.as_ref()),
@@ -31,7 +31,7 @@ impl Given {
         given.extend(domains.iter().map(|domain| ("domain", domain.clone())));
         given.extend(hosts.iter().map(|host| ("host", host.to_string())));
         let words = given.iter().map(|(name, value)| format!(" --{name} {}", quoted(value)));
-        Given(words.collect())
+        GivenOptions(words.collect())
     }
 
     /// This text, with the options in each of its commands: those in backticks, and those on an indented line.

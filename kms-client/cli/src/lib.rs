@@ -34,7 +34,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::answer::{Answer, Failure};
 use crate::cli::{Cli, Command};
-use crate::given::Given;
+use crate::given::GivenOptions;
 
 /// `kms-client` with the arguments of this process, to its exit code.
 pub fn main() -> ExitCode {
@@ -48,7 +48,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Err(code) => return code,
     };
     log();
-    let given = Given::of(&cli.setting);
+    let given = GivenOptions::of(&cli.setting);
     match carry_out(&cli) {
         Ok(answer) => print(answer, &given, cli.json),
         Err(failure) => {
@@ -96,7 +96,7 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter.from_env_lossy()).with_writer(io::stderr).init();
 }
 
-fn print(mut answer: Answer, given: &Given, as_json: bool) -> ExitCode {
+fn print(mut answer: Answer, given: &GivenOptions, as_json: bool) -> ExitCode {
     given.complete_json(&mut answer.json);
     let text = match (as_json, &answer.json) {
         (true, Value::Null) => String::new(),

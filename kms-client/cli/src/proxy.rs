@@ -77,7 +77,7 @@ async fn carry(inspected: &Inspected, path: &Path) -> Result<Answer, Failure> {
     Ok(Answer { text, json, code })
 }
 
-/// Whether what keeps this ask from being answered keeps the others as well.
+/// Whether the other asks would fail for the same cause.
 fn keeps_others(cause: &Cause) -> bool {
     matches!(
         cause.reason(),

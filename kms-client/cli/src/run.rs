@@ -9,7 +9,7 @@ use shared::print::{Json, OneLine};
 
 use crate::answer::{Answer, Failure};
 use crate::cli::Cli;
-use crate::given::Given;
+use crate::given::GivenOptions;
 use crate::show;
 
 /// Runs and renews until Ctrl-C or SIGTERM.
@@ -18,7 +18,7 @@ pub(crate) async fn run(client: &Client, cli: &Cli) -> Result<Answer, Failure> {
     let mut watch = client.watch();
     let agent = client.run(stop);
     tokio::pin!(agent);
-    let given = cli.json.then(|| Given::of(&cli.setting));
+    let given = cli.json.then(|| GivenOptions::of(&cli.setting));
     let mut shown = String::new();
     loop {
         if show_change(&client.snapshot(), given.as_ref(), &mut shown).is_err() {
@@ -35,7 +35,7 @@ pub(crate) async fn run(client: &Client, cli: &Cli) -> Result<Answer, Failure> {
 
 /// Prints one line, unless it is the same as the last one: at every renewal only the serial and the timer change. In JSON it has
 /// remedies, and so commands.
-fn show_change(snapshot: &Snapshot, in_json: Option<&Given>, shown: &mut String) -> io::Result<()> {
+fn show_change(snapshot: &Snapshot, in_json: Option<&GivenOptions>, shown: &mut String) -> io::Result<()> {
     let change = show::change(snapshot);
     if change == *shown {
         return Ok(());

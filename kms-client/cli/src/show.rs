@@ -53,7 +53,7 @@ pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     vec![("product key", format!("{}, {activated}", key.number))]
 }
 
-/// What became of the key that had activated this machine before a command, if another key was entered or activated since.
+/// What happens to the old key, if the command has entered or activated another one.
 pub(crate) fn key_before(before: &Snapshot, now: &Snapshot) -> String {
     let was = before.key.and_then(|key| key.activated());
     match (was, now.key) {

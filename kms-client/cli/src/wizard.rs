@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::answer::{Answer, Failure};
 use crate::cli::{Cli, WizardArguments};
-use crate::given::Given;
+use crate::given::GivenOptions;
 use crate::{run, show};
 
 use self::screen::Screen;
@@ -42,7 +42,7 @@ pub(crate) async fn wizard(
             texts: Texts::new(Language::from_tag(&language).unwrap_or_default()),
             language: tag(&language),
             qr: arguments.qr,
-            given: Given::of(&cli.setting),
+            given: GivenOptions::of(&cli.setting),
             on_stderr: cli.json,
         },
         confirmation: String::new(),

@@ -43,12 +43,12 @@ impl Client {
         self.change_key(None, true).await
     }
 
-    /// Gives back the place of a product key that this machine was activated by before: `EnteredKey::activated` named it then. Whatever
-    /// licenses this machine now goes on to do so. With the key that has activated it now, this is [`release`](Client::release).
+    /// Gives back the place of a product key that has activated this machine before (`EnteredKey::activated` was its number). What licenses
+    /// this machine now is not changed. For the key that licenses it now, this is [`release`](Client::release).
     ///
     /// # Errors
-    /// As [`release`](Client::release). If the portal counts no place of it for this machine, the outcome is `NOT_ACTIVATED_HERE`: it says
-    /// that as well of a place that was given to a confirmation id, until the same key has activated this machine over the internet.
+    /// As [`release`](Client::release). If the portal counts no place of the key for this machine, the outcome is `NOT_ACTIVATED_HERE`. That
+    /// is also its answer if only a confirmation id has activated this machine, and the key never did so over the internet.
     pub async fn release_key(&self, number: KeyNumber) -> Result<Round, Cause> {
         if self.snapshot().key.and_then(|key| key.activated()) == Some(number) {
             return self.release().await;

@@ -69,17 +69,17 @@ impl Saved {
         self.confirmation.is_some() || cfg!(not(feature = "codes")) && self.by_key.by_code.is_some()
     }
 
-    /// What the key that was entered has confirmed, and not the one before it.
+    /// The confirmation of the key that was entered; none while only the old key has one.
     pub(crate) fn own_confirmation(&self) -> Option<&HeldConfirmation> {
         self.confirmation.as_ref().filter(|held| self.key_number() == Some(held.key))
     }
 
-    /// The number of the key before, if that has confirmed this machine, and the one that was entered has not yet.
+    /// The number of the old key, if that has confirmed this machine and the key that was entered has not yet.
     pub(crate) fn key_before(&self) -> Option<KeyNumber> {
         self.confirmation.as_ref().map(|held| held.key).filter(|key| self.key_number() != Some(*key))
     }
 
-    /// Goes by this key from now on. One that is confirmed already stays so, and so does one before it until this one is confirmed.
+    /// Uses this key from now on. If it is confirmed already, it stays so. A confirmation of the old key stays until this one is confirmed.
     pub(crate) fn enter_key(&mut self, number: KeyNumber, at_once: bool, now: Timestamp) {
         let entered = Bytes::copy_from_slice(number.as_bytes());
         let is_other = self.by_key.number != entered;

@@ -12,9 +12,9 @@ use crate::portal::visits::renewal;
 use crate::portal::{NotCertified, PortalWay};
 use crate::remedy;
 
-/// A running host does this at once, instead of at its next visit.
+/// Otherwise a running host asks at its next visit.
 const VISIT: &str =
-    "`kms-host reload`, with the same --data, has the host ask now, and its log says what comes of it";
+    "run `kms-host reload` with the same --data: a running host asks at once, and its log has the result";
 
 /// The findings; one if there is no portal.
 pub(super) async fn findings(known: &Known<'_>) -> Vec<Finding> {

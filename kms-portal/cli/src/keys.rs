@@ -152,7 +152,7 @@ pub(super) struct KeyOrder {
     /// Activations of each of these hosts [default: 10].
     #[arg(long, value_name = "N")]
     activations: Option<u64>,
-    /// Day at whose beginning the key ends, in UTC, such as 2028-01-01: its last day is the one before [default: no end].
+    /// First day on which the key is no longer valid, in UTC: with 2028-01-01, its last day is 2027-12-31 [default: no end].
     #[arg(long, value_name = "DATE", value_parser = date)]
     ends: Option<Timestamp>,
     /// Feature that is sold with the key, in place of those of the product. May be repeated.
@@ -168,8 +168,8 @@ pub(super) struct KeyOrder {
     /// Issue this many keys, and print them as CSV.
     #[arg(long, value_name = "N", conflicts_with = "json", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     csv: Option<u32>,
-    /// Order that the key answers, in the words of a back office. An order is answered once: if the answer was lost, the same command
-    /// issues nothing and names the keys, which can then be blocked. Another command under the same name is refused.
+    /// Order of your back office that the keys are for. Keys are issued once for an order: if the answer was lost, the same command issues
+    /// nothing and names the keys, so that you can block them. A different command for the same order is refused.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     order: Option<String>,
     #[command(flatten)]
@@ -322,7 +322,7 @@ fn check_terms_out(wanted: &KeyOrder) -> Result<(), Failure> {
     let fault = if wanted.kind != TypedKind::Host {
         "--terms-out is for a host key; leave it out".to_owned()
     } else if valid_for(wanted.ends, SystemClock::new().now()).is_none() {
-        "a key that ends so soon has no terms, because a host's certificate by codes lasts at least a day after that of the call; leave \
+        "the key ends too soon for terms: a host's certificate by codes lasts at least until the end of the day after the call; leave \
          --terms-out out, or choose a later day with --ends"
             .to_owned()
     } else if wanted.csv.is_some() && !out.is_dir() {

@@ -50,7 +50,7 @@ fn check_may_read(data: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The directory, with its secrets where the settings say. Settings that cannot be read say nothing of them.
+/// The directory, with its secrets where the settings say. If the settings cannot be read, the secrets are in the directory itself.
 fn with_secrets(home: &PortalHome) -> PortalHome {
     let settings = PortalSettingSources::new(None, home.path()).read();
     settings.map_or_else(|_| home.clone(), |settings| home.with_secrets(&settings.config))

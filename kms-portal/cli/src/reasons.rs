@@ -109,7 +109,7 @@ mod tests {
 
     /// Staff was told to have the seller raise a key, to use a file, or to publish a record in DNS.
     #[test]
-    fn what_staff_is_told_is_about_the_portal_and_nobody_is_sent_to_themselves() {
+    fn texts_for_staff_are_about_the_portal_and_send_nobody_to_the_seller() {
         for &reason in Reason::ALL {
             let Some(told) = for_staff(reason) else { continue };
             assert_ne!(told, reason.remedy(), "{reason}: the row says nothing");

@@ -1,6 +1,6 @@
-//! Which portal a command asks: what was typed goes before the environment, and the environment before the data directory of a package.
+//! Which portal a command asks. Options override the environment, and the environment overrides the default data directory.
 //!
-//! Only commands that ask a portal take the flags for one over the network. `ask` then asks it.
+//! Only commands that ask a portal take the options for one over the network. `ask` then asks it.
 
 use std::path::PathBuf;
 

@@ -36,10 +36,9 @@ pub(super) struct RevokeOrder {
 pub(super) enum RevocationsVerb {
     /// List what was revoked, the latest first, and the lists that hosts and machines get.
     List(Output),
-    /// Withdraw a revocation. Hosts and machines learn of it as they have learnt of the revocation.
+    /// Withdraw a revocation. Hosts and machines get the new list in the same way as the old one.
     ///
-    /// A key stays blocked: unblock it if it may activate machines and hosts again. What a root has revoked, the portal
-    /// cannot withdraw.
+    /// A key stays blocked: unblock it if it may activate machines and hosts again. The portal cannot withdraw what a root has revoked.
     Withdraw {
         /// Number of a key, id of a host, a host certificate or a machine, or id in the list.
         subject: String,
@@ -87,7 +86,7 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
         _ => (format!("{subject} is revoked"), ""),
     };
     if !is_new {
-        return Ok(format!("{subject} has nothing that was not revoked before: list {number} stays.\n"));
+        return Ok(format!("Everything of {subject} was revoked before: list {number} stays.\n"));
     }
     Ok(format!(
         "{what}, in list {number}. {then}\nHosts fetch the list within a day. If this was a mistake: `kms-portal revocations withdraw \
@@ -97,18 +96,18 @@ pub(super) fn revoke(at: &PortalAt, wanted: &RevokeOrder) -> Result<String, Fail
 
 pub(super) fn run(at: &PortalAt, command: RevocationsVerb) -> Result<String, Failure> {
     match command {
-        RevocationsVerb::List(Output { json: true }) => Ok(json_text(&kept_json(&kept(at)?))),
-        RevocationsVerb::List(_) => Ok(kept_text(kept(at)?)),
+        RevocationsVerb::List(Output { json: true }) => Ok(json_text(&kept_json(&all(at)?))),
+        RevocationsVerb::List(_) => Ok(kept_text(all(at)?)),
         RevocationsVerb::Withdraw { subject, noted } => withdraw(at, subject, noted),
         RevocationsVerb::Export { file, force } => {
             let output = OutputFile::check(&file, 0o644, force).or_exit(EX_CANTCREAT)?;
-            export(&kept(at)?, &output)
+            export(&all(at)?, &output)
         }
     }
 }
 
-/// What was revoked.
-pub(super) fn kept(at: &PortalAt) -> Result<w::ListRevocationsResponse, Failure> {
+/// Everything that is revoked.
+pub(super) fn all(at: &PortalAt) -> Result<w::ListRevocationsResponse, Failure> {
     ask(at, async |mut portal| Ok(portal.list_revocations(w::ListRevocationsRequest {}).await?.into_inner()))
 }
 
@@ -124,7 +123,8 @@ fn withdraw(at: &PortalAt, subject: String, noted: Noted) -> Result<String, Fail
         |number| format!("The key stays blocked: `kms-portal key unblock {number}`\n"),
     );
     Ok(format!(
-        "{subject} is not revoked any more, and list {number} is without it. Hosts fetch it within a day, and machines when they ask.\n{unblock}"
+        "{subject} is not revoked any more, and list {number} is without it. Hosts fetch the list within a day, and machines when they \
+         ask.\n{unblock}"
     ))
 }
 

@@ -10,13 +10,13 @@ use super::ask::{PortalAt, ask};
 use super::failure::Failure;
 use super::shown::{hex, instant, table, time};
 
-/// How the portal is.
-pub(super) fn looked(at: &PortalAt) -> Result<w::GetStatusResponse, Failure> {
+/// The portal's status.
+pub(super) fn get_status(at: &PortalAt) -> Result<w::GetStatusResponse, Failure> {
     ask(at, async |mut portal| Ok(portal.get_status(w::GetStatusRequest {}).await?.into_inner()))
 }
 
 pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
-    let status = looked(at)?;
+    let status = get_status(at)?;
     if as_json {
         return Ok(json_text(&json!({
             "version": status.version,
@@ -51,7 +51,7 @@ pub(super) fn status(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
     ];
     if let Some(at) = instant(status.issuer_revoked_at) {
         lines.push(format!(
-            "A root has revoked the issuing certificate, from {} on: nothing is signed.",
+            "A root has revoked the issuing certificate, from {} on: the portal signs nothing.",
             time(at)
         ));
     }

@@ -28,7 +28,7 @@ pub(super) enum TokenVerb {
         /// What the token allows.
         #[arg(long, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)))]
         role: String,
-        /// Day at whose beginning the token ends, in UTC, such as 2028-01-01: its last day is the one before [default: no end].
+        /// First day on which the token is no longer valid, in UTC: with 2028-01-01, its last day is 2027-12-31 [default: no end].
         #[arg(long, value_name = "DATE", value_parser = date)]
         ends: Option<Timestamp>,
         /// New file to write the token to, which only you may read [default: standard output].
@@ -95,12 +95,12 @@ fn shown(name: &str, token: &str, out: Option<&OutputFile>, noted: &Noted) -> Re
 }
 
 /// Every token.
-pub(super) fn listed(at: &PortalAt) -> Result<Vec<w::Token>, Failure> {
+pub(super) fn all(at: &PortalAt) -> Result<Vec<w::Token>, Failure> {
     ask(at, async |mut portal| Ok(portal.list_tokens(w::ListTokensRequest {}).await?.into_inner().tokens))
 }
 
 fn list(at: &PortalAt, as_json: bool) -> Result<String, Failure> {
-    let tokens = listed(at)?;
+    let tokens = all(at)?;
     if as_json {
         let list = tokens.iter().map(|token| {
             json!({

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_text_that_is_not_an_address_is_refused() {
         let long = format!("{}@example.com", "a".repeat(65));
         for typed in [
             "",

@@ -1,7 +1,7 @@
-//! Who has something that does not fit any more: the subscription lapsed, more is assigned than bought, or the services changed.
+//! Conflicts: somebody has something that no longer fits, because a subscription lapsed, more is assigned than bought, or services changed.
 //!
-//! A conflict takes nothing away by itself. It names its cause, the ways out, and the day after which something stops. Where more is
-//! assigned than bought, the conflict is the subscription's: nobody is picked before that day, and whoever got a seat last stops first.
+//! A conflict takes nothing away by itself. It has a cause, ways out, and a day after which something stops. If more is assigned than
+//! bought, the conflict belongs to the subscription: everybody works until that day, and after it the latest seats stop first.
 
 use shared::time::Timestamp;
 
@@ -53,8 +53,8 @@ impl TooMany {
         Some(TooMany { over, all_work_until: since + TOO_MANY_ASSIGNED_FOR })
     }
 
-    /// Of the people with a seat, those whose seat stops working: as many as there are too many, the latest first. `assigned` has everybody
-    /// with the instant at which they got it.
+    /// The people whose seat stops working: as many as there are too many, the latest first. `assigned` has everybody with a seat, and the
+    /// instant at which they got it.
     pub fn stopped(&self, assigned: &[(Timestamp, PersonId)], now: Timestamp) -> Vec<PersonId> {
         if now < self.all_work_until {
             return Vec::new();
@@ -81,7 +81,7 @@ mod tests {
 
     /// 300 seats were bought, 280 are used, and the next term has 250: nobody is picked for 90 days, and 30 stop after them.
     #[test]
-    fn nobody_is_cut_off_for_ninety_days_and_then_the_last_ones_that_came() {
+    fn for_ninety_days_everybody_works_and_then_the_latest_seats_stop() {
         let pool = Pool { bought: 250, taken: 280 };
         let too_many = TooMany::of(pool, SINCE).unwrap();
         assert_eq!(too_many, TooMany { over: 30, all_work_until: SINCE + DAY * 90 });
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_bought_enough_has_no_conflict() {
+    fn enough_seats_are_no_conflict() {
         for pool in [Pool { bought: 5, taken: 5 }, Pool { bought: 5, taken: 0 }, Pool::default()] {
             assert_eq!(TooMany::of(pool, SINCE), None);
         }

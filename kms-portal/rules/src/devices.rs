@@ -1,7 +1,7 @@
-//! Where a person's licence is used: on five devices, unless the offer says otherwise.
+//! On which devices a person uses their licence: five, unless the offer says otherwise.
 //!
-//! A device is known by its own key, or by its hardware: a machine that was installed anew is no new device. A person who has too many is
-//! shown them, and signs one out.
+//! A device is known by its own key, or by its hardware, so a machine that was installed anew is not a new device. A person with too many
+//! devices sees the list, and signs one out.
 
 use shared::time::Timestamp;
 
@@ -19,9 +19,9 @@ pub struct Device {
     pub seen_at: Timestamp,
 }
 
-/// A device that somebody signs in on, and what of it is known.
+/// A device on which somebody signs in, and what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtTheDoor {
+pub struct SignInDevice {
     /// The device with its key, whoever was signed in there.
     pub by_key: Option<DeviceId>,
     /// A device of this person with the same hardware.
@@ -41,8 +41,8 @@ pub enum DeviceAdmission {
     TooMany(Vec<Device>),
 }
 
-/// Decides about a device, beside these that the person has.
-pub fn admit(device: AtTheDoor, theirs: &[Device], most: u32) -> DeviceAdmission {
+/// Decides whether a person can use a device beside those that they have.
+pub fn admit(device: SignInDevice, theirs: &[Device], most: u32) -> DeviceAdmission {
     let is_theirs = |id: &DeviceId| theirs.iter().any(|one| one.id == *id);
     if let Some(id) = device.by_key.filter(is_theirs) {
         return DeviceAdmission::Known(id);
@@ -66,28 +66,28 @@ mod tests {
         Device { id: DeviceId::from_bytes([number; 16]), seen_at: Timestamp::from_unix_ms(seen_at) }
     }
 
-    fn door(by_key: Option<u8>, by_hardware: Option<u8>) -> AtTheDoor {
+    fn found(by_key: Option<u8>, by_hardware: Option<u8>) -> SignInDevice {
         let id = |number| DeviceId::from_bytes([number; 16]);
-        AtTheDoor { by_key: by_key.map(id), by_hardware: by_hardware.map(id) }
+        SignInDevice { by_key: by_key.map(id), by_hardware: by_hardware.map(id) }
     }
 
     #[test]
     fn the_sixth_device_has_to_wait_for_one_of_the_five() {
         let five: Vec<Device> = (1..=5).map(|number| device(number, 100 - i64::from(number))).collect();
-        assert_eq!(admit(door(None, None), &five[..4], DEVICES), DeviceAdmission::New);
-        let DeviceAdmission::TooMany(shown) = admit(door(None, None), &five, DEVICES) else {
+        assert_eq!(admit(found(None, None), &five[..4], DEVICES), DeviceAdmission::New);
+        let DeviceAdmission::TooMany(shown) = admit(found(None, None), &five, DEVICES) else {
             panic!("it is one too many")
         };
         assert_eq!(shown.first(), Some(&five[4]), "the one that asked longest ago is the first");
-        assert_eq!(admit(door(None, None), &[], 0), DeviceAdmission::TooMany(vec![]));
+        assert_eq!(admit(found(None, None), &[], 0), DeviceAdmission::TooMany(vec![]));
     }
 
     #[test]
-    fn what_was_installed_anew_is_no_new_device() {
+    fn a_device_that_was_installed_anew_is_a_known_device() {
         let five: Vec<Device> = (1..=5).map(|number| device(number, 0)).collect();
-        assert_eq!(admit(door(None, Some(3)), &five, DEVICES), DeviceAdmission::Reinstalled(five[2].id));
-        assert_eq!(admit(door(Some(3), Some(4)), &five, DEVICES), DeviceAdmission::Known(five[2].id));
+        assert_eq!(admit(found(None, Some(3)), &five, DEVICES), DeviceAdmission::Reinstalled(five[2].id));
+        assert_eq!(admit(found(Some(3), Some(4)), &five, DEVICES), DeviceAdmission::Known(five[2].id));
         // Somebody else's device, on which this person signs in.
-        assert_eq!(admit(door(Some(9), None), &five[..2], DEVICES), DeviceAdmission::New);
+        assert_eq!(admit(found(Some(9), None), &five[..2], DEVICES), DeviceAdmission::New);
     }
 }

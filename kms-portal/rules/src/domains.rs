@@ -1,9 +1,9 @@
-//! How an organisation proves that a domain is its own, and what becomes of the proof.
+//! How an organisation proves that a domain is its own, and how long the proof holds.
 //!
 //! A challenge is a random token for one organisation, one domain and one scope, in a TXT record at a label of ours. What was proved is
 //! looked at again every week. A proof that is not found for two weeks is doubtful, which takes nothing away; after 30 more days it has
-//! lapsed: nobody can take anything over by it, and the administrators that it made stay. Another organisation that proves the same domain
-//! never takes it at once.
+//! lapsed: nobody can take anything over by it, and the administrators that it made stay. If another organisation proves the same domain,
+//! it never gets the domain at once.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ impl Proof {
     }
 }
 
-/// What becomes of a domain that an organisation has proved and another one holds.
+/// What happens to a domain that one organisation has proved and another one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contest {
     /// The holder is told, and has until this instant.

@@ -1,8 +1,8 @@
 //! How often somebody may be wrong about a password or a code.
 //!
-//! Wrong guesses are counted for an account from one source, and for an account from everywhere. The first slows that source down. The
-//! second slows down sources from which nobody has ever signed in to the account, so that an attacker with many addresses gets nowhere and
-//! the account's owner, at the usual place, does not notice.
+//! Wrong guesses at an account are counted twice: for each source, and for all sources together. The first count slows down that source. The
+//! second slows down sources from which nobody has ever signed in to the account. So an attacker with many addresses gets nowhere, and the
+//! owner of the account, at the usual place, does not notice.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::time::Timestamp;
 /// Wrong guesses of a source that cost nothing.
 const OF_A_SOURCE: u32 = 5;
 
-/// Wrong guesses from everywhere, after which sources that are not known wait.
+/// Wrong guesses from all sources that cost nothing. Beyond it, unknown sources wait.
 const OF_ALL: u32 = 50;
 
 /// The first wait. Each one after it is twice as long.
@@ -53,8 +53,8 @@ impl Wrong {
 
 /// Until when a guess is not looked at; none if it is looked at now.
 ///
-/// `of_source` are the wrong guesses for this account from this source, `of_all` those from everywhere; `is_known` says whether somebody
-/// has signed in to the account from there before. A guess that is not looked at is answered like a wrong one, and is not counted.
+/// `of_source` are the wrong guesses at this account from this source, `of_all` those from all sources. `is_known` says whether somebody
+/// has signed in to the account from this source before. A guess that is not looked at is answered like a wrong one, and is not counted.
 pub fn waits_until(of_source: Wrong, of_all: Wrong, is_known: bool, now: Timestamp) -> Option<Timestamp> {
     let for_source = of_source.waits_until(OF_A_SOURCE, now);
     let for_all = of_all.waits_until(OF_ALL, now).filter(|_| !is_known);

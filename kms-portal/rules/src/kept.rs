@@ -13,7 +13,7 @@ use crate::offers::ServiceName;
 /// How long it is kept.
 pub const KEPT_FOR: Duration = DAY.saturating_mul(30);
 
-/// What becomes of data that is held since an instant.
+/// What happens to data that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeldData {
     /// It comes back with a licence that has the service, before this instant.
@@ -22,7 +22,7 @@ pub enum HeldData {
     ToPurge,
 }
 
-/// What becomes of data that is held since then.
+/// What happens to data that is held since `since`.
 pub fn held(since: Timestamp, now: Timestamp) -> HeldData {
     let until = since + KEPT_FOR;
     if now < until { HeldData::RestorableUntil(until) } else { HeldData::ToPurge }
@@ -30,7 +30,7 @@ pub fn held(since: Timestamp, now: Timestamp) -> HeldData {
 
 /// What a service is told about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum ServiceEvent {
     /// The person has it, and had not.
     SetUp,
     /// The person has it no more; keep everything.
@@ -39,29 +39,29 @@ pub enum Told {
     Restore,
 }
 
-impl Told {
+impl ServiceEvent {
     /// The type of the event.
     pub const fn name(self) -> &'static str {
         match self {
-            Told::SetUp => "service.set_up",
-            Told::Hold => "service.held",
-            Told::Restore => "service.restored",
+            ServiceEvent::SetUp => "service.set_up",
+            ServiceEvent::Hold => "service.held",
+            ServiceEvent::Restore => "service.restored",
         }
     }
 }
 
-/// Which services are told what, when a person who had these services has those. `kept` are the services that hold data of the person,
-/// each since an instant. Through which offer a person has a service makes no difference.
-pub fn told<'a>(
+/// The events of a person whose services change from `before` to `after`. `kept` says since when a service holds data of the person. It
+/// makes no difference which offer gives a service.
+pub fn service_events<'a>(
     before: &BTreeSet<&'a ServiceName>,
     after: &BTreeSet<&'a ServiceName>,
     kept: impl Fn(&ServiceName) -> Option<Timestamp>,
     now: Timestamp,
-) -> Vec<(&'a ServiceName, Told)> {
-    let gone = before.difference(after).map(|service| (*service, Told::Hold));
+) -> Vec<(&'a ServiceName, ServiceEvent)> {
+    let gone = before.difference(after).map(|service| (*service, ServiceEvent::Hold));
     let come = after.difference(before).map(|service| {
         let is_there = kept(service).is_some_and(|since| held(since, now) != HeldData::ToPurge);
-        (*service, if is_there { Told::Restore } else { Told::SetUp })
+        (*service, if is_there { ServiceEvent::Restore } else { ServiceEvent::SetUp })
     });
     gone.chain(come).collect()
 }
@@ -74,7 +74,7 @@ mod tests {
     const SINCE: Timestamp = Timestamp::from_unix_ms(1_767_225_600_000);
 
     #[test]
-    fn it_is_thirty_times_twenty_four_hours_to_the_millisecond() {
+    fn data_is_kept_for_720_hours_to_the_millisecond() {
         let end = SINCE + Duration::from_hours(720);
         assert_eq!(held(SINCE, end - Duration::from_millis(1)), HeldData::RestorableUntil(end));
         assert_eq!(held(SINCE, end), HeldData::ToPurge);
@@ -84,11 +84,18 @@ mod tests {
     fn a_service_that_somebody_gets_through_another_offer_hears_nothing() {
         let (mail, files, voice) = (service("mail"), service("files"), service("voice"));
         let (before, after) = (BTreeSet::from([&mail, &files]), BTreeSet::from([&mail, &voice]));
-        let told_of =
-            |kept: Option<Timestamp>, now| told(&before, &after, |name| kept.filter(|_| *name == voice), now);
-        assert_eq!(told_of(None, SINCE), [(&files, Told::Hold), (&voice, Told::SetUp)]);
-        assert_eq!(told_of(Some(SINCE), SINCE + DAY), [(&files, Told::Hold), (&voice, Told::Restore)]);
-        assert_eq!(told_of(Some(SINCE), SINCE + KEPT_FOR), [(&files, Told::Hold), (&voice, Told::SetUp)]);
-        assert_eq!(told(&before, &before, |_| None, SINCE), []);
+        let events_of = |kept: Option<Timestamp>, now| {
+            service_events(&before, &after, |name| kept.filter(|_| *name == voice), now)
+        };
+        assert_eq!(events_of(None, SINCE), [(&files, ServiceEvent::Hold), (&voice, ServiceEvent::SetUp)]);
+        assert_eq!(
+            events_of(Some(SINCE), SINCE + DAY),
+            [(&files, ServiceEvent::Hold), (&voice, ServiceEvent::Restore)]
+        );
+        assert_eq!(
+            events_of(Some(SINCE), SINCE + KEPT_FOR),
+            [(&files, ServiceEvent::Hold), (&voice, ServiceEvent::SetUp)]
+        );
+        assert_eq!(service_events(&before, &before, |_| None, SINCE), []);
     }
 }

@@ -6,12 +6,12 @@
 //!
 //! Read next: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
 //! `seats`, who gets a licence; `conflicts`, who has one that does not fit any more; `kept`, what is restored within 30 days;
-//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used; `codes`, how a
+//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used; `device_codes`, how a
 //! device signs in; `addresses`, which of them are the same; `guesses`, how often somebody may be wrong.
 
 pub mod addresses;
-pub mod codes;
 pub mod conflicts;
+pub mod device_codes;
 pub mod devices;
 pub mod domains;
 pub mod guesses;

@@ -97,7 +97,7 @@ impl Subscription {
         }
     }
 
-    /// From when on it is over for good. Who cancels has no grace: it was their wish.
+    /// From when on it is over for good. After a cancellation there is no grace, because the organisation wanted the end.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
         match self.cancelled_at.filter(|cancelled_at| *cancelled_at <= now) {
             Some(cancelled_at) if cancelled_at < self.ends_at => cancelled_at + self.held,
@@ -117,14 +117,14 @@ impl Subscription {
             LifeStage::Disabled(DisabledBy::Cancellation) if now < self.ends_at => {
                 Ok(Renewal::KeepsItsEnd(self.ends_at))
             }
-            // It did not work for a while, and nobody pays for that.
+            // Nobody pays for the time in which it did not work.
             LifeStage::Disabled(_) => Ok(Renewal::RunsFrom(now)),
             LifeStage::Ahead | LifeStage::Active | LifeStage::Expired => Ok(Renewal::RunsFrom(self.ends_at)),
         }
     }
 
-    /// With a payment for a term that ends then. The same payment twice, a late one and two in the wrong order do no harm: a term is never
-    /// shortened by one.
+    /// The subscription after a payment for a term until `ends_at`. A payment never shortens a term, so a repeated payment, a late one and
+    /// two in the wrong order do no harm.
     pub fn paid_until(mut self, ends_at: Timestamp) -> Subscription {
         self.ends_at = self.ends_at.max(ends_at);
         self.cancelled_at = None;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cancels_has_no_grace_and_ninety_days_to_change_their_mind() {
+    fn a_cancellation_has_no_grace_and_can_be_taken_back_for_ninety_days() {
         let now = START + DAY * 100;
         let cancelled = sold().cancel(now).unwrap();
         assert_eq!(cancelled.at(now), (LifeStage::Disabled(DisabledBy::Cancellation), Some(now + DAY * 90)));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_vendor_disabled_only_the_vendor_enables() {
+    fn only_the_vendor_enables_a_subscription_that_the_vendor_disabled() {
         let disabled = Subscription { disabled_at: Some(START + DAY), ..sold() };
         assert_eq!(disabled.at(START).0, LifeStage::Active);
         assert_eq!(disabled.at(START + DAY), (LifeStage::Disabled(DisabledBy::Vendor), Some(after(120))));

@@ -154,7 +154,7 @@ impl Act {
 
 /// Whether a person with these roles may do this, to a person with those if it is done to one.
 ///
-/// Nobody but a general administrator touches an administrator: who may reset a password could sign in with it.
+/// Only a general administrator may act on an administrator: a person who resets a password could sign in with it.
 ///
 /// # Errors
 /// [`Forbidden`], with the roles that would do.
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_role_may_do_nothing_and_is_told_whom_to_ask() {
+    fn a_person_without_a_role_may_do_nothing_and_is_told_which_roles_may() {
         for act in Act::ALL {
             let forbidden = check(AdminRoles::NONE, act, None).unwrap_err();
             assert_eq!(forbidden.allowed, act.allowed());

@@ -115,8 +115,8 @@ impl Plan {
 
 /// Plans a change for these people.
 ///
-/// What is checked of each person comes first. Then seats are given: to those who need no new one, and after them in the list's order.
-/// A replacement is done for a person as a whole or not at all. Seats that somebody gives back are there for the others on the list.
+/// Each person is checked first. Then seats are given: first to those who need no new one, then in the order of the list. A replacement is
+/// done for a person as a whole or not at all. Seats that one person gives back can go to others on the list.
 pub fn plan(
     members: &[Member],
     change: &SeatChange,
@@ -193,7 +193,7 @@ fn fitting(
     let not_bought =
         gained(member, &seats).filter(|offer| pools.get(*offer).is_none_or(|pool| pool.bought == 0));
     let mut causes: Vec<NotAssigned> = not_bought.cloned().map(NotAssigned::NotBought).collect();
-    // What did not fit before is a conflict of its own, and must not keep anybody from mending it step by step.
+    // A misfit of before is a conflict of its own, and must not prevent a change that mends it step by step.
     let now = misfits(&services(offers, &seats), member.location);
     let before = misfits(&services(offers, &member.seats), member.location);
     causes.extend(now.difference(&before).cloned().map(NotAssigned::Misfit));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     /// The names of the offers that each person has afterwards, or why not.
-    fn told(plan: &Plan) -> Vec<String> {
+    fn outcomes_of(plan: &Plan) -> Vec<String> {
         let tell = |outcome: &SeatOutcome| match outcome {
             SeatOutcome::Has(seats) => seats.keys().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             SeatOutcome::Refused(causes) => {
@@ -302,12 +302,12 @@ mod tests {
             ([member(1, &["basic"])], pools(&[("basic", pool(5, 1)), ("voice", pool(5, 0))]));
         let plan_of = |change| plan(&people, &change, &pools, &shop(), IfNotAll::Nobody);
         let added = plan_of(SeatChange::Add(wanted(&["voice"])));
-        assert_eq!(told(&added), ["basic voice"]);
+        assert_eq!(outcomes_of(&added), ["basic voice"]);
         assert_eq!(added.pools, self::pools(&[("voice", pool(5, 1))]));
         let replaced = plan_of(SeatChange::Replace(wanted(&["voice"])));
-        assert_eq!(told(&replaced), ["voice"]);
+        assert_eq!(outcomes_of(&replaced), ["voice"]);
         assert_eq!(replaced.pools, self::pools(&[("basic", pool(5, 0)), ("voice", pool(5, 1))]));
-        assert_eq!(told(&plan_of(SeatChange::Revoke([offer("basic")].into()))), [""]);
+        assert_eq!(outcomes_of(&plan_of(SeatChange::Revoke([offer("basic")].into()))), [""]);
     }
 
     #[test]
@@ -344,15 +344,15 @@ mod tests {
         let mut pools = pools(&[("basic", pool(1, 1)), ("voice", pool(1, 1))]);
         let voice =
             plan(&people[..1], &SeatChange::Replace(wanted(&["voice"])), &pools, &shop(), IfNotAll::Nobody);
-        assert_eq!(told(&voice), ["refused: no seat of voice is left"]);
+        assert_eq!(outcomes_of(&voice), ["refused: no seat of voice is left"]);
         pools.insert(offer("voice"), pool(1, 0));
         let voice =
             plan(&people[..1], &SeatChange::Replace(wanted(&["voice"])), &pools, &shop(), IfNotAll::Nobody);
-        assert_eq!(told(&voice), ["voice"]);
+        assert_eq!(outcomes_of(&voice), ["voice"]);
     }
 
     #[test]
-    fn what_a_group_gives_stays_until_the_person_leaves_it_and_is_one_seat_with_what_was_assigned() {
+    fn a_seat_by_a_group_and_by_hand_is_one_and_stays_until_the_person_leaves_the_group() {
         let group = GroupId::from_bytes([7; 16]);
         let mut both = member(1, &["basic"]);
         both.seats.get_mut("basic").unwrap().groups.insert(group);
@@ -373,7 +373,7 @@ mod tests {
         let change = |names| SeatChange::Add(wanted(names));
         let voice = plan(&people, &change(&["voice"]), &pools, &shop(), IfNotAll::TheFirst);
         assert_eq!(
-            told(&voice),
+            outcomes_of(&voice),
             [
                 "refused: a usage location is needed",
                 "refused: voice is not offered in AW",
@@ -383,24 +383,24 @@ mod tests {
         );
         let plus = plan(&people[2..], &change(&["plus"]), &pools, &shop(), IfNotAll::Nobody);
         assert_eq!(
-            told(&plus),
+            outcomes_of(&plus),
             [
                 "refused: nobody can have both mail and mail-plus",
                 "refused: there is not enough for everybody on the list"
             ]
         );
         let unknown = plan(&people[3..], &change(&["gold"]), &pools, &shop(), IfNotAll::Nobody);
-        assert_eq!(told(&unknown), ["refused: no subscription gives gold"]);
+        assert_eq!(outcomes_of(&unknown), ["refused: no subscription gives gold"]);
     }
 
     #[test]
-    fn what_did_not_fit_before_does_not_keep_anybody_from_mending_something_else() {
+    fn an_old_misfit_prevents_no_other_change() {
         let mut moved = member(1, &["voice", "basic"]);
         moved.location = Some(country("AW"));
         let pools = pools(&[("basic", pool(9, 1)), ("voice", pool(9, 1))]);
         let off = WantedSeats::from([(offer("basic"), BTreeSet::from([service("files")]))]);
         let plan = plan(&[moved], &SeatChange::Add(off), &pools, &shop(), IfNotAll::Nobody);
-        assert_eq!(told(&plan), ["basic voice"]);
+        assert_eq!(outcomes_of(&plan), ["basic voice"]);
     }
 
     prop_compose! {

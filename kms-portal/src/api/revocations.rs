@@ -55,11 +55,11 @@ impl PortalCore {
         wire: &SignedRevocationList,
         by: By,
     ) -> Result<Result<(SignedList, InstalledList), NotRevoked>, DbError> {
-        let list = match RevocationList::open(wire, &self.signs().roots) {
+        let list = match RevocationList::open(wire, &self.signing().roots) {
             Ok(list) => list,
             Err(error) => return Ok(Err(NotRevoked::Invalid(error))),
         };
-        let held = revoked_by_root(&self.db, &self.signs().roots).await?;
+        let held = revoked_by_root(&self.db, &self.signing().roots).await?;
         if list.issuer().is_some_and(|issuer| held.issuer(issuer).is_some()) {
             return Ok(Err(NotRevoked::IssuerRevoked));
         }
@@ -70,12 +70,13 @@ impl PortalCore {
 
     /// Whether a root has revoked a certificate with which the portal signs.
     async fn look_at_roots(&self) -> Result<(), DbError> {
-        self.take_note(&revoked_by_root(&self.db, &self.signs().roots).await?);
+        self.take_note(&revoked_by_root(&self.db, &self.signing().roots).await?);
         Ok(())
     }
 
     /// Signs the list again whenever another issuing certificate is taken up, until the portal stops. Readers drop a list whose issuing
-    /// certificate a root has revoked. Looks from time to time whether a root has, because another portal on the database may have heard.
+    /// certificate a root has revoked. Also looks from time to time whether a root has revoked it: another portal on the database may have
+    /// installed that list.
     pub async fn keep_list_signed(&self, stop: CancellationToken) {
         loop {
             if let Err(error) = self.look_at_roots().await {

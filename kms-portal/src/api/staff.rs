@@ -1,8 +1,8 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
-//! `staff/calls` lets the holders of tokens in, `staff/tokens` gives tokens away. `staff/keys` sells, `staff/orders` knows what was sold
-//! before; `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds products, organisations and keys by what people write; `staff/wire`
-//! converts rows for the wire.
+//! `staff/calls` lets the holders of tokens in, `staff/tokens` issues tokens. `staff/keys` issues and changes keys, `staff/orders` knows
+//! what was issued together. `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds
+//! products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
 
 mod calls;
 mod codes;
@@ -44,7 +44,7 @@ const LISTED_MAX: u32 = 1_000;
 const OTHER_ROOTS: &str = "the product trusts other roots than the portal, so it is a product of another vendor; write its file with the \
                            `kms-vendor` whose roots.pub the portal has";
 
-/// Reads everything again that needs no restart: the settings that wait for one, or what is wrong.
+/// Reads everything again that needs no restart. Returns the settings that wait for a restart, or what is wrong.
 pub(crate) type ReadAgain = dyn Fn() -> Result<Vec<String>, String> + Send + Sync;
 
 /// The calls of staff.
@@ -65,8 +65,8 @@ pub struct Staff {
 }
 
 impl Staff {
-    /// Who asks for a change, when and why. A token may have the name of a user of this machine, so each is marked; neither name can have
-    /// a colon.
+    /// Who asks for a change, when and why. A prefix tells a token from a user of this machine with the same name. Neither name can have a
+    /// colon.
     fn by<T>(&self, request: &Request<T>, why: &str) -> Result<By, Status> {
         let holder = request.extensions().get().map(|TokenHolder(name)| format!("token:{name}"));
         let who = holder.unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl Staff {
         names::organisation(&known, name).ok_or_else(|| names::unknown_organisation(name))
     }
 
-    /// What the database answers. Staff learns of its errors what hosts and machines need not know.
+    /// Asks the database. Staff is told more about its errors than hosts and machines.
     async fn ask<T>(&self, question: impl Future<Output = Result<T, DbError>>) -> Result<T, Status> {
         question.await.map_err(|error| {
             let status = refusals::for_staff(&error);

@@ -452,7 +452,7 @@ pub async fn terms_leave_time_for_the_call_before_their_key_ends(mut world: Worl
 }
 
 /// Terms of a key that ended soon confirmed certificates that had ended before the code was typed, and cost an activation.
-pub async fn under_terms_of_a_key_that_ends_soon_nobody_pays_for_what_ends_at_once(mut world: World) {
+pub async fn a_key_that_ends_soon_sells_no_certificate_that_ends_at_once(mut world: World) {
     // The story begins at 8 o'clock.
     for (hours, is_too_soon) in [(1, true), (39, true), (40, false), (63, false), (64, false), (100, false)] {
         world.now = START;

@@ -234,7 +234,7 @@ pub async fn many_people_are_replaced_at_once(world: World) {
     assert_eq!(back.pools["basic"].taken, 300);
 }
 
-pub async fn what_fits_nobody_and_what_fits_one_not_is_told(world: World) {
+pub async fn services_that_do_not_fit_are_named(world: World) {
     world.shop().await;
     world.buys("basic", 9).await;
     world.buys("plus", 9).await;
@@ -293,7 +293,7 @@ pub async fn an_address_is_given_once_in_each_organisation_and_once_for_oneself(
     );
 }
 
-pub async fn of_twenty_with_one_address_at_once_one_is_added(world: World) {
+pub async fn one_of_twenty_people_with_one_address_is_added(world: World) {
     let world = Arc::new(world);
     for organisation in [Some(ORGANISATION), None] {
         let mut adding = JoinSet::new();
@@ -308,7 +308,9 @@ pub async fn of_twenty_with_one_address_at_once_one_is_added(world: World) {
     assert_eq!(world.db.people(filter, 100).await.unwrap().len(), 1, "a refusal leaves nobody behind");
 }
 
-pub async fn who_is_deleted_frees_a_seat_at_once_and_comes_back_without_it_for_thirty_days(mut world: World) {
+pub async fn a_deleted_person_frees_the_seat_at_once_and_can_be_restored_without_it_for_thirty_days(
+    mut world: World,
+) {
     world.shop().await;
     world.buys("basic", 1).await;
     world.admin(&[AdminRole::General]).await;
@@ -336,7 +338,7 @@ pub async fn who_is_deleted_frees_a_seat_at_once_and_comes_back_without_it_for_t
     assert_eq!(restore(&world, Some("ann.3@example.com")).await, Err(PeopleUnchanged::TooLate));
 }
 
-pub async fn nothing_is_assigned_of_what_has_lapsed_and_a_payment_brings_it_back(mut world: World) {
+pub async fn a_lapsed_subscription_gives_no_seats_until_it_is_paid(mut world: World) {
     world.shop().await;
     let subscription = world.buys("basic", 9).await;
     let (start, person) = (world.now, world.someone().await);
@@ -370,7 +372,7 @@ pub async fn nothing_is_assigned_of_what_has_lapsed_and_a_payment_brings_it_back
     assert_eq!(back, renewed, "the term that was paid runs on");
 }
 
-pub async fn who_has_no_licence_is_listed_page_by_page(world: World) {
+pub async fn people_without_a_licence_are_listed_page_by_page(world: World) {
     world.shop().await;
     world.buys("basic", 9).await;
     let mut people = Vec::new();

@@ -179,7 +179,7 @@ pub async fn a_revoked_machine_gets_no_other_place(world: World) {
     assert_eq!(world.ask(&key, &world.machine()).await, "new, 1 of 9");
 }
 
-pub async fn what_a_restored_database_has_lost_is_what_it_was(world: World) {
+pub async fn an_installed_list_restores_the_kinds_of_its_entries(world: World) {
     let (key, hosts_key) = (world.machine_key(3).await, world.host_key(PRODUCT).await);
     let host = world.host();
     world.activate(&hosts_key, &host).await.unwrap();

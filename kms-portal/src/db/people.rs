@@ -168,7 +168,7 @@ impl Db {
         self.write(subscriptions::ChangeSubscription { organisation, id, change, actor }).await
     }
 
-    /// The subscriptions of an organisation, the one that ends first first.
+    /// The subscriptions of an organisation, in the order of their ends.
     pub async fn subscriptions(
         &self,
         organisation: OrganisationId,

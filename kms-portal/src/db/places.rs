@@ -2,7 +2,7 @@
 //!
 //! `codes` is how they get them over a telephone, `leaving` how they give them back, `rows` what they are in the tables.
 
-/// Places by one thing that their machines have, and no other condition: see their indexes. With when each was revoked.
+/// Places by one thing that their machines have, and no other condition: see their indexes. Each has the instant of its revocation.
 macro_rules! places_with {
     ($condition:literal) => {
         concat!(
@@ -137,7 +137,7 @@ impl ActivateMachine {
             (&self.digest).into(),
             key.as_bytes().into(),
         ];
-        // One statement for all of it: that is what an activation costs most.
+        // One statement for all of it: statements are the largest cost of an activation.
         let rows = sql
             .rows(
                 concat!(
@@ -161,7 +161,7 @@ impl ActivateMachine {
         let (mut own, mut by_code, mut similar, mut revoked_at) = (None, None, Vec::new(), None);
         for listed in of_key(&rows, key)? {
             let online = listed.online();
-            // One that is free by now counts as well: whoever was revoked could leave, and take another place.
+            // A free place counts as well: otherwise a revoked machine could leave, and take another place.
             if online.is_none_or(|place| place.holder.is_same_machine(&self.asker)) {
                 revoked_at = revoked_at.or(listed.revoked_at);
             }
@@ -174,7 +174,7 @@ impl ActivateMachine {
                 Some(place) => similar.push(place),
             }
         }
-        // A machine that has a place of its own is that machine, whatever else its hardware was.
+        // If a machine has a place of its own, only the revocation of that place counts, and none of its hardware.
         let revoked_at = own.map_or(revoked_at, |(_, revoked_at)| revoked_at);
         Ok(Concerned { last, own: own.map(|(own, _)| own), by_code, similar, revoked_at })
     }

@@ -72,7 +72,7 @@ impl RevokedKind {
         }
     }
 
-    /// From when on no list needs an entry that was made at this instant.
+    /// When lists no longer need an entry of this instant; none if they always do.
     fn forget_at(self, at: Timestamp) -> Option<Timestamp> {
         match self {
             RevokedKind::Host | RevokedKind::Certificate => Some(at + NEEDED_FOR_A_HOST),
@@ -154,7 +154,7 @@ pub enum NotRevoked {
     #[error("no host, certificate or machine of this portal has this id")]
     UnknownId,
     /// There is nothing to withdraw.
-    #[error("this portal has revoked nothing of this")]
+    #[error("this portal has revoked nothing that this names")]
     NotInForce,
     /// The issuing certificate has ended, or a root has revoked it.
     #[error("the issuing certificate has ended or is revoked, so no list can be signed")]
@@ -358,14 +358,14 @@ async fn insert(sql: &mut dyn Sql, entries: &[RevokedEntry]) -> Result<(), DbErr
     Ok(())
 }
 
-/// Notes that a key is revoked, and blocks it, so that it activates nobody any more. Returns whether it was not revoked before.
+/// Marks a key as revoked, and blocks it, so that it activates nobody any more. Returns whether it was not revoked before.
 async fn mark_key(sql: &mut dyn Sql, number: KeyNumber, at: Timestamp) -> Result<bool, DbError> {
     let mark = "UPDATE keys SET blocked_at = COALESCE(blocked_at, $2), revoked_at = $2 \
                 WHERE number = $1 AND revoked_at IS NULL";
     Ok(sql.run(mark, &[number.as_bytes().into(), at.into()]).await? != 0)
 }
 
-/// From when on the list leaves these entries out.
+/// Sets from when on lists leave these entries out.
 async fn forget(
     sql: &mut dyn Sql,
     entries: &[CertificateId],

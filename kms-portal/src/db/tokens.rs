@@ -40,11 +40,11 @@ pub struct NewToken {
     pub ends_at: Option<Timestamp>,
 }
 
-/// The name of a token that a person could take for the new one.
+/// The name of an earlier token, which a person could confuse with the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenLike(pub String);
 
-/// A name as eyes compare it: case, signs between words, and letters that look like digits make no difference.
+/// A name in a form that is the same for names that look alike: case, signs between words, and letters like digits make no difference.
 fn as_seen(name: &str) -> String {
     let sign = |c: char| match c.to_ascii_lowercase() {
         'i' | 'l' => '1',

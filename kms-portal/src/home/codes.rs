@@ -117,8 +117,8 @@ impl PortalHome {
     /// Adds a certificate for this portal's code key, unless it is there. The last that is valid signs.
     ///
     /// # Errors
-    /// No root has signed it, it is for another key, has ended, contradicts one that is there or lacks a feature set of it, or the disk
-    /// refuses.
+    /// No root has signed it; it is for another key; it has ended; it contradicts an installed one or lacks a feature set of it; or the
+    /// disk refuses.
     pub fn install_code_key(
         &self,
         text: &[u8],
@@ -185,8 +185,8 @@ impl PortalHome {
     }
 }
 
-/// The first place at which products would take one certificate's set for that of the other, or would have none, and what was there
-/// before. Keys were sold with each set.
+/// The first place at which the new certificate has another feature set than the old one, or none, and the old set. Products know a set
+/// by its place, and keys were sold with each set.
 fn contradiction(before: &CodeCertificate, new: &CodeCertificate) -> Option<(usize, String)> {
     let is_of = |product: &ProductId| new.limits.covers(*product);
     let shares =

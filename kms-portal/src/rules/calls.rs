@@ -12,13 +12,13 @@ use super::HOST_VALIDITY;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// How long a certificate has to last from the call on. Somebody has to write the code down and type it.
+/// How long a certificate lasts at least after the call: somebody has to write the code down and type it.
 const LASTS_LEAST: Duration = DAY;
 
 /// How long a call may be interrupted: a caller who calls again within this time gets the same confirmation.
 const CALL_LASTS: Duration = Duration::from_hours(14 * 24);
 
-/// If a key has an end, its terms leave so many days for the call, but no more than half of those that are left.
+/// How many days the terms of a key with an end leave for the call, but no more than half of the days that are left.
 const DAYS_TO_CALL: u32 = 30;
 
 /// How long certificates are valid under terms that are made now for a key with this end. None if the key ends too soon.
@@ -26,7 +26,7 @@ pub fn valid_for(key_ends_at: Option<Timestamp>, now: Timestamp) -> Option<Durat
     let Some(ends_at) = key_ends_at else { return Some(HOST_VALIDITY) };
     let left = ends_at.since(beginning_of_day(now)).as_secs() / DAY.as_secs();
     let left = u32::try_from(left).unwrap_or(u32::MAX);
-    // On one day alone, a call in its last hour would confirm an hour.
+    // Two at least: with one, a call in the last hour of a day would confirm a certificate for one hour.
     let days = left.saturating_sub(DAYS_TO_CALL).max(left.div_ceil(2)).max(2);
     (days <= left).then(|| HOST_VALIDITY.min(DAY.saturating_mul(days)))
 }
@@ -89,7 +89,9 @@ impl TermDays<'_> {
             {
                 HostCall::Again(at)
             }
-            Some(CertifiedBefore { at, by_code: false }) if beginning_of_day(now) <= at => HostCall::Beside,
+            Some(CertifiedBefore { at, by_code: false }) if beginning_of_day(now) <= at => {
+                HostCall::OnlineToday
+            }
             _ => HostCall::New,
         }
     }
@@ -109,9 +111,9 @@ pub struct CertifiedBefore {
 pub enum HostCall {
     /// The call of this instant, again: it is confirmed for the day that it had.
     Again(Timestamp),
-    /// A call on a day on which the host was certified online. Its certificate will not be newer, so it costs nothing; a host that has lost
-    /// the other one takes it.
-    Beside,
+    /// A call on the day on which the host was certified online. Its certificate is not newer, so the call costs nothing. It serves a host
+    /// that has lost the one from online.
+    OnlineToday,
     /// Another call.
     New,
 }
@@ -121,7 +123,7 @@ impl HostCall {
     pub fn day(self, now: Timestamp) -> Timestamp {
         match self {
             HostCall::Again(at) => at,
-            HostCall::Beside | HostCall::New => now,
+            HostCall::OnlineToday | HostCall::New => now,
         }
     }
 }

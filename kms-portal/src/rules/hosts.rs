@@ -45,7 +45,7 @@ pub enum Certifying {
 }
 
 impl Certifying {
-    /// The host with this, and the activation as which its chain is kept.
+    /// The host after this decision, and the activation under which its chain is stored.
     pub fn kept(self) -> (Activated, u64) {
         match self {
             Certifying::Again(activated, activation) => (activated, activation),
@@ -89,7 +89,7 @@ pub fn activate_by_code(
 ) -> Result<Certifying, KeyRefusal> {
     validity.check(now)?;
     match known {
-        Some(KnownHost { activated, answered: None, .. }) if call == HostCall::Beside => {
+        Some(KnownHost { activated, answered: None, .. }) if call == HostCall::OnlineToday => {
             Ok(Certifying::Renewed(activated))
         }
         known => next(known, hosts, granted),

@@ -123,7 +123,7 @@ fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Comm
         let lost = lost.join(", ");
         let _ = writeln!(
             text,
-            "The file before had {lost}, and this one has not: give all options in one command."
+            "The old file had {lost}, and the new one does not: give all options in one command."
         );
     }
     json["out"] = out.into();
@@ -131,7 +131,7 @@ fn product_file(vendor: &Vendor, arguments: &ProductFile) -> Result<Answer, Comm
     Ok(Answer { text, json })
 }
 
-/// What a product file that is replaced had, and the new one has not.
+/// The names of what a replaced product file had and the new one lacks.
 fn lost(before: &Path, new: &Value) -> Vec<String> {
     let before = regular::read(before).ok().and_then(|text| String::from_utf8(text).ok());
     let before = before.and_then(|text| text.parse::<toml::Table>().ok());

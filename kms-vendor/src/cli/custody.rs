@@ -34,7 +34,7 @@ pub(crate) enum RootsCommand {
 
 Products that have shipped know the old pair for ever. So the root that is kept signs by default
 from then on, and its private key has to be here. The answer lists what the old root has signed,
-which the kept one has to sign again. If it is interrupted, the same command goes on.")]
+which the kept one has to sign again. If the command is interrupted, run it again: it finishes.")]
     Replace {
         /// Root key to replace.
         #[arg(value_name = "1|2", value_parser = parse_root)]

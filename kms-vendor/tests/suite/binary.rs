@@ -258,7 +258,7 @@ fn a_product_file_that_loses_something_says_so() {
     let said = write(&["--service-label", "_cad._tcp"]);
     assert!(
         said.ends_with(
-            "The file before had portal, and this one has not: give all options in one command.\n"
+            "The old file had portal, and the new one does not: give all options in one command.\n"
         ),
         "{said}"
     );

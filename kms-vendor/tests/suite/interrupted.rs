@@ -1,4 +1,4 @@
-//! A command is killed between two of its steps, and given again: it goes on or begins anew, and no key is lost.
+//! A command is killed between two of its steps, and run again: it finishes or begins anew, and no key is lost.
 
 use std::fs;
 use std::path::Path;
@@ -208,7 +208,7 @@ fn an_issuing_key_that_was_left_without_a_certificate_gets_one() {
 
 /// A draft of a key stayed in the directory for ever, in plain if the key was being decrypted.
 #[test]
-fn what_a_killed_writer_has_left_of_a_key_is_removed_by_the_next_command_that_changes_something() {
+fn a_draft_of_a_killed_writer_is_removed_by_the_next_change() {
     let home = prepared();
     let draft = home.path().join("vendor/.root-1.key.0123456789abcdef.kms-draft");
     fs::write(&draft, "a private key").unwrap();

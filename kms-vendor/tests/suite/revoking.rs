@@ -104,7 +104,7 @@ fn a_host_and_a_code_certificate_of_the_record_are_revoked_by_their_ids() {
 
 /// The number of a list was one that no file can hold: the program ended in a panic, or began again at 0.
 #[test]
-fn a_number_of_a_list_that_no_vendor_comes_to_is_damage() {
+fn an_absurd_number_of_a_list_is_damage() {
     let world = World::with_product();
     for number in ["4611686018427387904", "9223372036854775807", "4294967296"] {
         fs::write(world.path("revoked.toml"), format!("version = 1\nnumber = {number}\n")).unwrap();

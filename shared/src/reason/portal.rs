@@ -1,8 +1,8 @@
-//! What a reason says of the vendor's portal, where the text for hosts names somebody else.
+//! The texts of a reason if the vendor's portal has given it, where the texts for hosts would name the wrong party.
 
 use super::Reason;
 
-/// Summary and remedy. Both have no other parameters than those of the reason.
+/// Summary and remedy. They use only parameters of the reason.
 pub(super) const fn texts(reason: Reason) -> Option<(&'static str, &'static str)> {
     Some(match reason {
         Reason::Malformed => (

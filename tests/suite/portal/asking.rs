@@ -48,7 +48,7 @@ const NOT_ASKING: &[&[&str]] = &[
 /// `KMS_PORTAL_URL` went before `--data`: whoever had set it for the real portal changed that when they meant their own for tests. And
 /// `doctor`, `backup` and `serve` took --portal and did something else than was asked.
 #[tokio::test]
-async fn what_is_typed_goes_before_the_environment_and_no_flag_is_passed_over() {
+async fn options_override_the_environment_and_no_option_is_ignored() {
     let portal = PortalStage::open("").await;
     let file = portal.stage.folder.path().join("token");
     fs::write(&file, format!("kmsp_{}", "ab".repeat(32))).unwrap();
@@ -105,7 +105,7 @@ async fn what_is_typed_goes_before_the_environment_and_no_flag_is_passed_over() 
 
 /// Staff was told to ask the seller, to give the machine a CA by KMS_TLS_CA, and to tell the caller that a token is unknown.
 #[tokio::test]
-async fn what_staff_is_told_is_for_staff_and_scripts_see_what_is_wrong() {
+async fn errors_for_staff_name_what_staff_can_do_and_each_has_its_exit_code() {
     let portal = PortalStage::open(OVER_THE_NETWORK).await;
     let told = |done: crate::commands::Done, code: i32, told: &str| {
         assert!(done.code == code && done.stderr.contains(told), "{told}: {} {}", done.code, done.stderr);

@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// The only one who read the file was the renewal, ten months later.
 #[tokio::test]
-async fn a_portal_ca_that_cannot_be_used_is_told_before_it_is_needed() {
+async fn a_portal_ca_that_cannot_be_used_is_reported_before_it_is_needed() {
     let stage = Stage::with_threshold(1);
     let host = stage.host("host").await;
     let (home, file) = (host.home(), host.home().path().join("ca.pem"));
@@ -126,7 +126,7 @@ async fn doctor_names_what_is_to_be_renewed_and_which_lists_are_there() {
 
 /// On a terminal it waited without a word. `script` gives a command a terminal, and hands on what it is given itself.
 #[tokio::test]
-async fn somebody_at_a_terminal_is_told_what_to_type_and_a_pipe_is_not() {
+async fn a_terminal_gets_a_prompt_and_a_pipe_gets_none() {
     const PROMPT: &str = "Host key, 25 characters in five groups: ";
     let stage = Stage::with_threshold(1);
     let home = stage.shop.make_bare_host("host", HOUR_MS).unwrap();

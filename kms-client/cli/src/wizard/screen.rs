@@ -8,7 +8,7 @@ use kms_client_texts::Texts;
 use program::code::{qr, rows};
 use shared::print::Lines;
 
-use crate::given::Given;
+use crate::given::GivenOptions;
 
 use super::is_meant;
 
@@ -18,7 +18,7 @@ pub(super) struct Screen {
     /// The user's language, as a tag.
     pub(super) language: String,
     pub(super) qr: bool,
-    pub(super) given: Given,
+    pub(super) given: GivenOptions,
     /// Whether to print on standard error, because standard output is for the answer in JSON.
     pub(super) on_stderr: bool,
 }

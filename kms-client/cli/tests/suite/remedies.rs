@@ -108,7 +108,7 @@ fn every_command_that_is_printed_names_the_product_and_the_state_and_works_when_
 }
 
 #[test]
-fn what_is_in_the_environment_is_not_repeated() {
+fn options_from_the_environment_are_not_repeated() {
     let machine = Machine::begun();
     machine.answer(&["key", "set", "--later", &key().to_string()]);
     let (_, status) = machine.answer(&["status"]);

@@ -28,7 +28,7 @@ fn at_terminal(machine: &Machine, product: &str, arguments: &str, line: &str) ->
 
 /// It waited without a word, and for the end of the input.
 #[test]
-fn somebody_at_a_terminal_is_told_what_to_type() {
+fn a_terminal_gets_a_prompt() {
     let machine = Machine::new();
     let product = product_file(machine.home.path());
     let (code, shown) = at_terminal(&machine, &product, "key set --later -", &key().to_string());
@@ -61,7 +61,7 @@ fn a_line_with_a_wrong_group_is_typed_again_and_no_other() {
 }
 
 #[test]
-fn a_pipe_is_told_nothing_and_its_first_line_is_enough() {
+fn a_pipe_gets_no_prompt_and_its_first_line_is_enough() {
     let machine = Machine::new();
     let product = product_file(machine.home.path());
     let mut listening = command(&machine.home);

@@ -1,4 +1,4 @@
-//! What only the portal that serves can say of itself to `doctor`: to open its database here would write.
+//! Checks of `doctor` that only the running portal can make: opening its database here would write to it.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::failure::Failure;
 use crate::shown::{instant, time};
 use crate::{revocations, staff, tokens};
 
-/// A list of revocations has room for some 510 ids. From here on, there is time to think.
+/// A list of revocations has room for some 510 ids. A warning from here on leaves time to act.
 const MANY_REVOKED: u64 = 400;
 
 /// Whoever has a token needs time to be given another one.
 const TOKEN_ENDS_SOON: Duration = Duration::from_hours(30 * 24);
 
-/// Adds what the portal says, or that it says nothing.
+/// Adds what the running portal says, or that it does not answer.
 pub(super) fn examine(home: &PortalHome, findings: &mut Vec<PortalFinding>) {
     let Some(served) =
         findings.iter_mut().find(|found| found.what == "served" && found.health == PortalHealth::Ok)
@@ -26,7 +26,7 @@ pub(super) fn examine(home: &PortalHome, findings: &mut Vec<PortalFinding>) {
         return;
     };
     let at = PortalAt::here(home);
-    let status = match staff::looked(&at) {
+    let status = match staff::get_status(&at) {
         Ok(status) => status,
         Err(Failure { error, .. }) => {
             served.health = PortalHealth::Fail;
@@ -84,13 +84,13 @@ fn changes(at: &PortalAt) -> Result<(PortalHealth, String), Failure> {
 
 /// Whether the list of revocations has room.
 fn revoked(at: &PortalAt) -> Result<(PortalHealth, String), Failure> {
-    let kept = revocations::kept(at)?;
-    let ids = kept.by_issuer.map_or(0, |list| list.revoked);
+    let ids = revocations::all(at)?.by_issuer.map_or(0, |list| list.revoked);
     let text = format!("the list of revocations has {ids} of some 510 ids");
     Ok(if ids < MANY_REVOKED {
         (PortalHealth::Ok, text)
     } else {
-        let remedy = "revoke keys as a whole in place of their machines, or `kms-portal revocations withdraw` what harms nobody any more";
+        let remedy = "revoke keys as a whole in place of their machines, or withdraw what no longer does harm with `kms-portal revocations \
+                      withdraw`";
         (PortalHealth::Warn, format!("{text}, and a full one takes no more; {remedy}"))
     })
 }
@@ -98,7 +98,7 @@ fn revoked(at: &PortalAt) -> Result<(PortalHealth, String), Failure> {
 /// Tokens that end soon. Whatever works with them stops.
 fn ending_tokens(at: &PortalAt, now: Timestamp) -> Option<PortalFinding> {
     let soon = now.unix_ms()..(now + TOKEN_ENDS_SOON).unix_ms();
-    let ending = tokens::listed(at).map(|tokens| {
+    let ending = tokens::all(at).map(|tokens| {
         let ending =
             tokens.into_iter().filter(|token| token.revoked_at == 0 && soon.contains(&token.ends_at));
         ending.map(|token| format!("{} at {}", token.name, time(token.ends_at))).collect::<Vec<_>>()

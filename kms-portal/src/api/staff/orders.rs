@@ -1,4 +1,4 @@
-//! Keys that are issued together, and the orders that they answer. One is answered once, because keys cannot be shown again.
+//! Keys that are issued together, and the order that they are for. Keys are issued once for an order, because they cannot be shown again.
 
 use std::num::NonZeroU32;
 
@@ -28,7 +28,7 @@ pub(super) struct SoldKeys {
     pub(super) seats: u32,
     pub(super) ends_at: Option<Timestamp>,
     pub(super) granted: Granted,
-    /// The order that they answer; may be empty.
+    /// The order that they are for; may be empty.
     pub(super) order: String,
     /// Staff's own words.
     pub(super) note: String,
@@ -63,7 +63,7 @@ impl SoldKeys {
     }
 }
 
-/// The name of an order, or of none. It is shown in lists and errors.
+/// Checks the name of an order, which may be empty. Lists and errors show it.
 pub(super) fn checked_name(name: String) -> Result<String, Status> {
     if !name.is_empty() {
         names::new_name(&name)?;
@@ -71,8 +71,8 @@ pub(super) fn checked_name(name: String) -> Result<String, Status> {
     Ok(name)
 }
 
-/// What is said of an order that was answered before: which keys were issued. If they are not those that are wanted, the name was used twice,
-/// and they are somebody's.
+/// The error for an order that was answered before. It names the keys that were issued. If other keys are wanted now, the name was used
+/// twice: the error says what differs, because the keys belong to somebody else.
 pub(super) async fn answered(staff: &Staff, wanted: &SoldKeys) -> Result<Status, Status> {
     let (db, order) = (&staff.portal.db, &wanted.order);
     let filter = KeyFilter { order: Some(order.clone()), ..KeyFilter::default() };
@@ -84,8 +84,8 @@ pub(super) async fn answered(staff: &Staff, wanted: &SoldKeys) -> Result<Status,
     let differences = differences(wanted, first, &raises, keys.len());
     if !differences.is_empty() {
         return Ok(Status::failed_precondition(format!(
-            "the order {order:?} was answered before, with other keys: {}; name this order differently (`kms-portal key list --order \
-             {order:?}` lists the keys of the other one)",
+            "the order {order:?} was answered before, with other keys: {}; give this order another name (`kms-portal key list --order \
+             {order:?}` lists the keys of the earlier one)",
             differences.join(", ")
         )));
     }
@@ -97,7 +97,7 @@ pub(super) async fn answered(staff: &Staff, wanted: &SoldKeys) -> Result<Status,
     )))
 }
 
-/// In what the wanted keys are not those that were issued: `machines 50 and not 60`.
+/// How the issued keys differ from those that are wanted: `machines 50 and not 60`.
 fn differences(wanted: &SoldKeys, first: &IssuedKey, raises: &[Raise], count: usize) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, is_same: bool, before: String, now: String| {

@@ -60,7 +60,7 @@ pub enum KeyUnchanged {
     /// There is no such organisation.
     #[error("no such organisation is known")]
     UnknownOrganisation,
-    /// The organisation that was to be added is there: somebody else has added it just now.
+    /// The organisation exists already: somebody else has added it just now.
     #[error("somebody has added this organisation just now; run the command again")]
     OrganisationKnown,
     /// There is no such key.
@@ -80,7 +80,7 @@ pub enum KeyUnchanged {
 /// Adds keys, all of them or none.
 pub(in crate::db) struct IssueKeys {
     pub(in crate::db) keys: Vec<NewKey>,
-    /// Who buys them, if that is a new organisation.
+    /// The buyer, if it is a new organisation.
     pub(in crate::db) organisation: Option<Organisation>,
     /// The order that they answer; may be empty.
     pub(in crate::db) order: String,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use kms_portal_rules::kept::{Told, told};
+use kms_portal_rules::kept::{ServiceEvent, service_events};
 use kms_portal_rules::offers::{OfferName, Offers, ServiceName};
 use kms_portal_rules::rights::Act;
 use kms_portal_rules::seats::{IfNotAll, Member, Plan, Pool, Seat, SeatChange, SeatOutcome, plan};
@@ -215,15 +215,15 @@ async fn hold(
     for row in sql.rows("SELECT service, since FROM held_data WHERE person = $1", &[person.into()]).await? {
         kept.insert(row.text("service", service_name)?, row.time("since")?);
     }
-    for (service, told) in told(&before, &after, |service| kept.get(service).copied(), now) {
+    for (service, event) in service_events(&before, &after, |service| kept.get(service).copied(), now) {
         let values = [person.into(), service.as_str().into(), now.into()];
-        match told {
-            Told::Hold => {
+        match event {
+            ServiceEvent::Hold => {
                 let hold = "INSERT INTO held_data (person, service, since) VALUES ($1, $2, $3) \
                             ON CONFLICT (person, service) DO UPDATE SET since = excluded.since";
                 sql.run(hold, &values).await?;
             }
-            Told::SetUp | Told::Restore => {
+            ServiceEvent::SetUp | ServiceEvent::Restore => {
                 let back = "DELETE FROM held_data WHERE person = $1 AND service = $2";
                 sql.run(back, &values[..2]).await?;
             }

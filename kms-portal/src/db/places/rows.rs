@@ -73,7 +73,7 @@ impl Work for ListPlaces {
     }
 }
 
-/// Those of the rows that are places of this key. A row may have none.
+/// The places of this key among these rows. A row may have no place.
 pub(super) fn of_key(rows: &[SqlRow], key: KeyNumber) -> Result<Vec<ListedPlace>, DbError> {
     let mut places = Vec::with_capacity(rows.len());
     for row in rows {
@@ -99,7 +99,7 @@ fn listed(row: &SqlRow) -> Result<ListedPlace, DbError> {
     })
 }
 
-/// The place that is taken by this installation, and when it was revoked, if this or an earlier one was.
+/// The place that this installation has taken, and when it was revoked. Without a taken place, when an earlier one was revoked.
 pub(super) async fn of_installation(
     sql: &mut dyn Sql,
     key: KeyNumber,

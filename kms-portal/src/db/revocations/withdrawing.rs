@@ -19,7 +19,7 @@ use crate::issue::Issue;
 /// What was withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithdrawnIds {
-    /// How many ids the list has no more.
+    /// How many ids the new list leaves out.
     pub ids: u64,
     /// The number of the list.
     pub number: u64,
@@ -82,7 +82,7 @@ impl Work for Withdraw {
 }
 
 impl Withdraw {
-    /// The ids in force that were revoked with the subject, or are it.
+    /// The ids in force that were revoked with the subject, or name it.
     async fn find(&self, sql: &mut dyn Sql, all: &[RevokedEntry]) -> Result<Vec<CertificateId>, DbError> {
         let ids = match self.subject {
             RevocationSubject::Key(_) => Vec::new(),

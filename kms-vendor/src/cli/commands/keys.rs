@@ -19,7 +19,7 @@ pub(super) fn create_issuer(
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<Answer, CommandError> {
-    // A key that is there stays as it was made.
+    // An existing key stays as it was made, whatever the options say.
     let custody = match vendor.key_place(Signer::Issuer)? {
         KeyPlace::Elsewhere => custody.choose(Signer::Issuer.file_name())?,
         _ => Custody::Plain,
@@ -71,7 +71,7 @@ pub(super) fn sign_code_key(
     Ok(answer)
 }
 
-/// Signs a portal's request. `(what, next)` is what comes of it, and what to do with FILE.
+/// Signs a portal's request. `what` names the certificate, and `next` says what to do with its FILE.
 fn sign(
     vendor: &Vendor,
     request: &Path,

@@ -44,7 +44,7 @@ pub struct SignInCode {
     pub decided: Decided,
 }
 
-/// What a device is told; each but the first is an error of RFC 8628 or RFC 6749.
+/// The answer to a device. Each but the first is an error of RFC 8628 or RFC 6749.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polled {
     /// It is in, for this person. The code is used up.
@@ -86,13 +86,13 @@ impl SignInCode {
         self.decided == Decided::Nothing && now < self.made_at + CODE_FOR
     }
 
-    /// The device asks. Returns what it is told, and the code as it is kept from now on.
+    /// The device asks. Returns the answer, and the code as it is stored from now on.
     pub fn poll(self, now: Timestamp) -> (Polled, SignInCode) {
-        let told = match self.decided {
+        let answer = match self.decided {
             Decided::Used => Polled::Used,
             Decided::Denied => Polled::Denied,
             _ if self.made_at + CODE_FOR <= now => Polled::Expired,
-            // A second is given to clocks and networks.
+            // One second of tolerance for clocks and networks.
             _ if self
                 .asked_at
                 .is_some_and(|asked_at| now + Duration::from_secs(1) < asked_at + self.interval) =>
@@ -103,12 +103,12 @@ impl SignInCode {
             Decided::Nothing => Polled::Pending,
         };
         let mut kept = SignInCode { asked_at: Some(now), ..self };
-        match told {
+        match answer {
             Polled::In(_) => kept.decided = Decided::Used,
             Polled::SlowDown => kept.interval += SLOWER_BY,
             _ => {}
         }
-        (told, kept)
+        (answer, kept)
     }
 }
 
@@ -125,21 +125,21 @@ mod tests {
 
     #[test]
     fn a_code_lets_one_device_in_once() {
-        let (told, code) = SignInCode::new(MADE).poll(at(5));
-        assert_eq!(told, Polled::Pending);
+        let (answer, code) = SignInCode::new(MADE).poll(at(5));
+        assert_eq!(answer, Polled::Pending);
         let code = SignInCode { decided: Decided::Approved(PERSON), ..code };
-        let (told, code) = code.poll(at(10));
-        assert_eq!(told, Polled::In(PERSON));
+        let (answer, code) = code.poll(at(10));
+        assert_eq!(answer, Polled::In(PERSON));
         assert_eq!(code.poll(at(15)).0, Polled::Used);
     }
 
     #[test]
-    fn who_asks_too_often_waits_longer_each_time() {
+    fn a_device_that_asks_too_often_waits_longer_each_time() {
         let (_, code) = SignInCode::new(MADE).poll(at(0));
-        let (told, code) = code.poll(at(2));
-        assert_eq!((told, code.interval), (Polled::SlowDown, Duration::from_secs(10)));
-        let (told, code) = code.poll(at(8));
-        assert_eq!((told, code.interval), (Polled::SlowDown, Duration::from_secs(15)));
+        let (answer, code) = code.poll(at(2));
+        assert_eq!((answer, code.interval), (Polled::SlowDown, Duration::from_secs(10)));
+        let (answer, code) = code.poll(at(8));
+        assert_eq!((answer, code.interval), (Polled::SlowDown, Duration::from_secs(15)));
         assert_eq!(code.poll(at(23)).0, Polled::Pending);
         // An approval is no reason to ask at once.
         let approved = SignInCode { decided: Decided::Approved(PERSON), ..code };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn after_fifteen_minutes_nobody_can_say_yes() {
+    fn a_code_expires_after_fifteen_minutes() {
         let code = SignInCode::new(MADE);
         assert!(code.is_open(at(899)) && !code.is_open(at(900)));
         assert_eq!(code.poll(at(900)).0, Polled::Expired);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn each_error_is_one_that_a_client_of_the_standard_knows() {
         let all = [Polled::Pending, Polled::SlowDown, Polled::Denied, Polled::Expired, Polled::Used];
-        let errors = all.map(|told| told.error().unwrap());
+        let errors = all.map(|answer| answer.error().unwrap());
         assert_eq!(
             errors,
             ["authorization_pending", "slow_down", "access_denied", "expired_token", "invalid_grant"]
