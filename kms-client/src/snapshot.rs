@@ -118,6 +118,12 @@ impl PartialEq for Standing {
 }
 
 impl Snapshot {
+    /// Whether the product key that was entered licenses this machine now, and not an older key or a lease.
+    #[cfg(feature = "keys")]
+    pub fn is_licensed_by_key(&self) -> bool {
+        self.key.is_some_and(|key| key.confirmed_at.is_some()) && self.state.is_licensed()
+    }
+
     pub(crate) fn of(installation: &Installation, now: Timestamp) -> Snapshot {
         let saved = &installation.saved;
         let (license, facts) = (&saved.license, saved.license.facts());

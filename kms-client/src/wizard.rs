@@ -92,7 +92,7 @@ struct WizardKey {
 impl WizardKey {
     fn of(snapshot: &Snapshot) -> Option<WizardKey> {
         let key = snapshot.key?;
-        let is_licensed = key.confirmed_at.is_some() && snapshot.state.is_licensed();
+        let is_licensed = snapshot.is_licensed_by_key();
         Some(WizardKey { number: key.number, is_licensed, before: key.before })
     }
 

@@ -80,9 +80,7 @@ async fn set(client: &Client, key: &str, later: bool) -> Result<Answer, Failure>
     let number = if later { client.set_key_for_later(key).await? } else { client.set_key(key).await? };
     let text = format!("Key {number} is entered.\n");
     let snapshot = client.snapshot();
-    let is_active =
-        snapshot.key.is_some_and(|key| key.confirmed_at.is_some()) && snapshot.state.is_licensed();
-    if is_active {
+    if snapshot.is_licensed_by_key() {
         let text = text + "It has activated this machine already.\n" + &license::shown(client);
         return Ok(Answer::done(text, show::snapshot_json(&snapshot)));
     }

@@ -1,7 +1,10 @@
 //! Another product key while one has activated this machine: what that has activated stays until the new one is confirmed.
 
+use std::sync::Arc;
+
 use kms_client::{Client, KeyNumber, LicenseState, Outcome, Reason};
 use shared::activation::MachineRelease;
+use tempfile::TempDir;
 
 use crate::portal::{Do, Portal, key, typed, until};
 use crate::world::{BEGIN, DAY, HOUR, Host, PRODUCT_ID, StoryClock};
@@ -20,18 +23,23 @@ fn number(of: u8) -> KeyNumber {
     key(of).number()
 }
 
-/// A machine that key 1 has activated.
-async fn activated(product: &Client) {
+async fn activate(product: &Client) {
     product.set_key(&typed(1)).await.unwrap();
     product.activate().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_key_licenses_until_the_next_one_is_confirmed_and_comes_back_without_the_portal() {
+/// A machine that key 1 has activated, with its folder and the portal.
+async fn activated() -> (TempDir, Arc<StoryClock>, Portal, Client) {
     let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
     let portal = Portal::start(&clock).await;
     let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    activate(&product).await;
+    (dir, clock, portal, product)
+}
+
+#[tokio::test]
+async fn a_key_licenses_until_the_next_one_is_confirmed_and_comes_back_without_the_portal() {
+    let (dir, clock, portal, product) = activated().await;
 
     // The next one is refused for good, and after a restart the state still says both.
     product.set_key(&typed(2)).await.unwrap();
@@ -62,10 +70,7 @@ async fn a_key_licenses_until_the_next_one_is_confirmed_and_comes_back_without_t
 
 #[tokio::test]
 async fn another_key_for_later_is_not_asked_for_by_itself_and_takes_over_once_it_is_confirmed() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
-    let portal = Portal::start(&clock).await;
-    let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    let (dir, clock, portal, product) = activated().await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     assert!(product.state().is_licensed() && product.snapshot().is_activation_put_off());
     drop(product);
@@ -101,10 +106,7 @@ async fn another_key_for_later_is_not_asked_for_by_itself_and_takes_over_once_it
 
 #[tokio::test]
 async fn a_release_while_another_key_waits_gives_back_the_place_that_is_taken() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
-    let portal = Portal::start(&clock).await;
-    let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    let (_dir, _, portal, product) = activated().await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     portal.next(Do::LoseTheAnswer);
     product.release().await.unwrap();
@@ -131,7 +133,7 @@ async fn a_key_that_ends_while_another_waits_says_so_of_that_one_and_takes_no_fe
     let end = BEGIN + 100 * DAY;
     portal.ends(end);
     let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    activate(&product).await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     assert_eq!(product.state(), LicenseState::LicensedByKey { until: end });
     clock.set(end - HOUR);
@@ -152,10 +154,7 @@ async fn a_key_that_ends_while_another_waits_says_so_of_that_one_and_takes_no_fe
 
 #[tokio::test]
 async fn other_hardware_counts_as_before_while_another_key_waits_and_asks_for_nothing_that_was_put_off() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
-    let portal = Portal::start(&clock).await;
-    let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    let (dir, clock, portal, product) = activated().await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     drop(product);
 
@@ -181,10 +180,7 @@ async fn other_hardware_counts_as_before_while_another_key_waits_and_asks_for_no
 
 #[tokio::test]
 async fn a_key_file_that_is_lost_while_another_key_waits_leaves_the_one_that_is_confirmed() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
-    let portal = Portal::start(&clock).await;
-    let product = portal.client(dir.path(), &clock);
-    activated(&product).await;
+    let (dir, clock, portal, product) = activated().await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     drop(product);
     let folder = dir.path().join(kms_client::ProductId::from_bytes(PRODUCT_ID).to_string());
@@ -211,7 +207,7 @@ async fn a_new_identity_is_confirmed_for_the_key_that_waits_and_a_cleared_one_fo
     let (portal, host) = (Portal::start(&clock).await, Host::start(9, &clock).await);
     let product = portal.builder(dir.path(), &clock, &[&host]).build().unwrap();
     product.activate().await.unwrap();
-    activated(&product).await;
+    activate(&product).await;
     product.set_key_for_later(&typed(2)).await.unwrap();
     product.clear_key().await.unwrap();
     assert_eq!(product.snapshot().key, None);
@@ -221,7 +217,7 @@ async fn a_new_identity_is_confirmed_for_the_key_that_waits_and_a_cleared_one_fo
         "the lease is there again"
     );
 
-    activated(&product).await;
+    activate(&product).await;
     product.set_key(&typed(2)).await.unwrap();
     product.identity_reset().await.unwrap();
     assert_eq!(standing(&product), (ENTERED, number(2), false, None));

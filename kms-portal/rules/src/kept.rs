@@ -28,6 +28,11 @@ pub fn held(since: Timestamp, now: Timestamp) -> HeldData {
     if now < until { HeldData::RestorableUntil(until) } else { HeldData::ToPurge }
 }
 
+/// Whether something that was taken back at `since` can still be restored.
+pub fn is_kept(since: Timestamp, now: Timestamp) -> bool {
+    held(since, now) != HeldData::ToPurge
+}
+
 /// What a service is told about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceEvent {
@@ -60,7 +65,7 @@ pub fn service_events<'a>(
 ) -> Vec<(&'a ServiceName, ServiceEvent)> {
     let gone = before.difference(after).map(|service| (*service, ServiceEvent::Hold));
     let come = after.difference(before).map(|service| {
-        let is_there = kept(service).is_some_and(|since| held(since, now) != HeldData::ToPurge);
+        let is_there = kept(service).is_some_and(|since| is_kept(since, now));
         (*service, if is_there { ServiceEvent::Restore } else { ServiceEvent::SetUp })
     });
     gone.chain(come).collect()

@@ -200,7 +200,8 @@ fn fitting(
     if causes.is_empty() { Ok(seats) } else { Err(causes) }
 }
 
-fn services<'a>(
+/// The services that these seats give.
+pub fn services<'a>(
     offers: &'a Offers,
     seats: &'a BTreeMap<OfferName, Seat>,
 ) -> BTreeMap<&'a ServiceName, &'a crate::offers::OfferedService> {

@@ -19,7 +19,7 @@ use super::catalogue::numbers;
 use super::keys::{self, IssuedKey};
 use super::revocations::revoked_at;
 use super::sql::{Sql, SqlRow};
-use super::work::Work;
+use super::work::{Work, or_refuse};
 use crate::issue::{Issue, KeyMac};
 use crate::rules::hosts::{Activated, Certifying, KnownHost, activate, renew};
 use crate::rules::{Asked, HOST_VALIDITY, KeyRefusal};
@@ -89,10 +89,8 @@ impl Work for ActivateHost {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         // 1. The key, so that nobody else decides about its hosts meanwhile.
-        let key = match keys::fitting(keys::find(sql, &self.key, self.ask.now).await?, KeyKind::Host, None) {
-            Ok(key) => key,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let key =
+            or_refuse!(keys::fitting(keys::find(sql, &self.key, self.ask.now).await?, KeyKind::Host, None));
         // 2. The decision.
         if let Some(at) = self.ask.revoked_at(sql).await? {
             return Ok(Err(KeyRefusal::Revoked { at }));
@@ -190,10 +188,7 @@ impl HostAsk {
             return Ok(Err(KeyRefusal::HourWidth));
         }
         let certificate = key.host_certificate(sql, self.certificate, self.signing_key, self.now).await?;
-        let chain = match self.issuer.certify(&certificate, self.now).await {
-            Ok(chain) => chain,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let chain = or_refuse!(self.issuer.certify(&certificate, self.now).await);
         self.write(sql, key.number, decided, &chain).await?;
         Ok(Ok(key.certified(chain, activated, false)))
     }

@@ -10,13 +10,12 @@ mod seats;
 mod subscriptions;
 
 use kms_portal_rules::PersonId;
-use kms_portal_rules::kept::{HeldData, held};
+
 use kms_portal_rules::life::{NotCancelled, NotRenewed};
 use kms_portal_rules::offers::Offers;
 use kms_portal_rules::rights::{Act, AdminRoles, Forbidden, LastGeneral, check};
 use kms_portal_rules::seats::{Plan, SeatChange};
 use shared::ids::OrganisationId;
-use shared::time::Timestamp;
 
 use super::changes::By;
 use super::sql::Sql;
@@ -206,13 +205,8 @@ async fn lock(sql: &mut dyn Sql, organisation: OrganisationId) -> Result<bool, D
     Ok(!found.is_empty())
 }
 
-/// Whether something that was taken back at `since` can still be restored.
-fn is_kept(since: Timestamp, now: Timestamp) -> bool {
-    held(since, now) != HeldData::ToPurge
-}
-
-/// What an assignment is called in the list of changes.
-const fn called(change: &SeatChange) -> &'static str {
+/// The name of an assignment in the record of changes.
+const fn change_name(change: &SeatChange) -> &'static str {
     match change {
         SeatChange::Add(_) => "assign",
         SeatChange::Replace(_) => "replace",

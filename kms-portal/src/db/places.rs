@@ -31,7 +31,7 @@ use shared::time::Timestamp;
 use super::DbError;
 use super::keys::{self, IssuedKey};
 use super::sql::Sql;
-use super::work::Work;
+use super::work::{Work, or_refuse};
 use crate::issue::{Issue, KeyMac};
 use crate::rules::machines::{Holder, Place, Placement, Taken, place};
 use crate::rules::{Asked, KeyRefusal};
@@ -90,26 +90,17 @@ impl Work for ActivateMachine {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         // 1. The key, so that nobody else decides about its places meanwhile.
         let key = keys::find(sql, &self.key, self.now).await?;
-        let key = match keys::fitting(key, KeyKind::MultipleActivation, Some(self.product)) {
-            Ok(key) => key,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let key = or_refuse!(keys::fitting(key, KeyKind::MultipleActivation, Some(self.product)));
         // 2. What concerns this machine.
         let Concerned { last, own, by_code, similar, revoked_at } = self.concerned(sql, key.number).await?;
         // 3. The decision.
         let (used, releases) = (key.taken.machines, key.taken.releases);
         let taken = Taken { last, own: own.as_ref(), by_code, similar: &similar, used, releases, revoked_at };
-        let decided = place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now);
-        let placement = match decided {
-            Ok(placement) => placement,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let placement =
+            or_refuse!(place(&self.asker, self.asked, key.validity, &key.granted, &taken, self.now));
         // 4. The confirmation, and the rows. Nothing is sent before the transaction is durable.
         let superfluous = placement.superfluous(by_code);
-        let confirmation = match self.confirmed(sql, &key, placement, superfluous).await? {
-            Ok(confirmation) => confirmation,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let confirmation = or_refuse!(self.confirmed(sql, &key, placement, superfluous).await?);
         let used = used + u64::from(placement == Placement::New) - u64::from(superfluous.is_some());
         let granted = key.granted.machines;
         Ok(Ok(ConfirmedMachine { confirmation, placement, key: key.number, used, granted }))
@@ -218,10 +209,7 @@ impl ActivateMachine {
             parts: self.asker.parts,
             test: key.test,
         };
-        let signed = match self.issuer.confirm(&confirmation).await {
-            Ok(signed) => signed,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let signed = or_refuse!(self.issuer.confirm(&confirmation).await);
         match placement {
             Placement::Imaged { place, superseded } => {
                 let values = [place.as_bytes().into(), superseded.as_bytes().into(), self.now.into()];

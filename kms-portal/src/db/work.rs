@@ -25,6 +25,17 @@ pub(super) trait Work: Send + Sync + 'static {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError>;
 }
 
+/// The value of a decision. A refusal is what comes of the whole work.
+macro_rules! or_refuse {
+    ($decided:expr) => {
+        match $decided {
+            Ok(value) => value,
+            Err(refused) => return Ok(Err(refused.into())),
+        }
+    };
+}
+pub(super) use or_refuse;
+
 /// A database that runs transactions.
 #[async_trait]
 pub(super) trait Database: Send + Sync + 'static {

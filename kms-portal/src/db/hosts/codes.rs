@@ -19,7 +19,7 @@ use crate::db::keys;
 use crate::db::places::key_of_call;
 use crate::db::revocations::revoked_at;
 use crate::db::sql::{Sql, SqlRow};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::{Issue, TermsFault, Unconfirmed};
 use crate::rules::calls::{CertifiedBefore, TermDays, valid_for};
 use crate::rules::hosts::activate_by_code;
@@ -59,20 +59,14 @@ impl Work for MakeTerms {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let now = self.by.at;
         let found = keys::fitting(keys::lock(sql, self.key, now).await?, KeyKind::Host, None);
-        let key = match found.and_then(|key| key.validity.check(now).map(|()| key)) {
-            Ok(key) => key,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let key = or_refuse!(found.and_then(|key| key.validity.check(now).map(|()| key)));
         let Some(valid_for) = valid_for(key.validity.ends_at, now) else {
             return Ok(Err(Unconfirmed::KeyEndsSoon(key.validity.ends_at.unwrap_or(now))));
         };
         let (id, signing_key) = (CertificateId::from_bytes([0; 16]), self.issuer.public_key());
         let certificate = key.host_certificate(sql, id, signing_key, now).await?;
         let make = |valid_for| self.issuer.terms(&certificate, valid_for, self.key, now);
-        let terms = match make(valid_for).await {
-            Ok(terms) => terms,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let terms = or_refuse!(make(valid_for).await);
         let last_call = |terms: &HostTerms| TermDays { terms, key_ends_at: key.validity.ends_at }.last_call();
         if last_call(&terms) <= now {
             return Ok(Err(KeyRefusal::IssuerEnded.into()));
@@ -161,10 +155,7 @@ impl Work for ConfirmHost {
         let (number, now) = (self.id.key, self.by.at);
         // 1. The key.
         let found = key_of_call(sql, &self.id, KeyKind::Host, self.dry_run, now).await?;
-        let key = match found.and_then(|key| key.validity.check(now).map(|()| key)) {
-            Ok(key) => key,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let key = or_refuse!(found.and_then(|key| key.validity.check(now).map(|()| key)));
         let CodeSubject::Host(signing_key) = self.id.installed else {
             return Ok(Err(KeyRefusal::Unknown.into()));
         };
@@ -197,10 +188,8 @@ impl Work for ConfirmHost {
         // 3. The decision. The id of the certificate names the call: it follows from host, key and day.
         let mut ask = self.ask(signing_key, chain.host().id);
         let known = ask.known(sql, number).await?;
-        let decided = match activate_by_code(known, call, key.taken.hosts, key.validity, &key.granted, now) {
-            Ok(decided) => decided,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let decided =
+            or_refuse!(activate_by_code(known, call, key.taken.hosts, key.validity, &key.granted, now));
         // 4. The rows. Nothing is read aloud before the transaction is durable.
         if !self.dry_run {
             if !matches!(decided, Certifying::Again(..)) {

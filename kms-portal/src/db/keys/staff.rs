@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::db::catalogue::{self, Organisation, add_organisation, lines};
 use crate::db::changes::{By, note};
 use crate::db::sql::Sql;
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::KeyMac;
 use crate::rules::granted::{Granted, NotGrantable, Unfit};
 
@@ -94,9 +94,7 @@ impl Work for IssueKeys {
     /// What may be refused comes first: a refusal must not leave a part behind.
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         for key in &self.keys {
-            if let Err(refused) = self.check(sql, key).await? {
-                return Ok(Err(refused));
-            }
+            or_refuse!(self.check(sql, key).await?);
         }
         if let Some(Organisation { name, .. }) = &self.organisation {
             let taken = "SELECT id FROM organisations WHERE name = $1";
@@ -135,9 +133,7 @@ impl IssueKeys {
         if sql.row(taken, &[key.number.as_bytes().into(), key.mac.as_bytes().into()]).await?.is_some() {
             return Ok(Err(KeyUnchanged::NumberTaken));
         }
-        if let Err(refused) = key.granted.raises() {
-            return Ok(Err(refused.into()));
-        }
+        or_refuse!(key.granted.raises());
         Ok(key.granted.fits(key.kind).map_err(KeyUnchanged::from))
     }
 
@@ -216,10 +212,7 @@ impl Work for RaiseKey {
         if let Some(at) = key.validity.revoked_at {
             return Ok(Err(KeyUnchanged::Revoked(at)));
         }
-        let granted = match key.granted.raised(self.raise.quota, self.raise.more) {
-            Ok(granted) => granted,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let granted = or_refuse!(key.granted.raised(self.raise.quota, self.raise.more));
         if !self.raise.quota.is_of(key.kind) {
             return Ok(Err(Unfit::OtherKind { quota: self.raise.quota, kind: key.kind.name() }.into()));
         }

@@ -3,17 +3,18 @@
 use async_trait::async_trait;
 use kms_portal_rules::PersonId;
 use kms_portal_rules::addresses::Address;
+use kms_portal_rules::kept::is_kept;
 use kms_portal_rules::offers::Country;
 use kms_portal_rules::rights::{Act, AdminRole, AdminRoles, keep_a_general};
 use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
 use super::offers::location;
-use super::{Actor, PeopleUnchanged, allow, is_kept, lock, seats};
+use super::{Actor, PeopleUnchanged, allow, lock, seats};
 use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow, Value};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +83,7 @@ impl Work for AddPerson {
             if !lock(sql, organisation).await? {
                 return Ok(Err(PeopleUnchanged::UnknownOrganisation));
             }
-            if let Err(refused) = allow(sql, &self.actor, organisation, Act::EditPerson, None).await? {
-                return Ok(Err(refused));
-            }
+            or_refuse!(allow(sql, &self.actor, organisation, Act::EditPerson, None).await?);
         }
         let Some(address) = Address::new(address) else { return Ok(Err(PeopleUnchanged::NotAnAddress)) };
         let location = location.map(|country| country.to_string()).unwrap_or_default();
@@ -138,10 +137,7 @@ impl Work for SetRoles {
     type Done = Result<(), PeopleUnchanged>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        let member = match member(sql, self.person, &self.actor, Act::GiveRoles).await? {
-            Ok(member) => member,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let member = or_refuse!(member(sql, self.person, &self.actor, Act::GiveRoles).await?);
         if !self.roles.has(AdminRole::General)
             && let Err(last) = keep(sql, &member).await?
         {
@@ -170,10 +166,7 @@ impl Work for BlockPerson {
     type Done = Result<(), PeopleUnchanged>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        let member = match member(sql, self.person, &self.actor, Act::EditPerson).await? {
-            Ok(member) => member,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let member = or_refuse!(member(sql, self.person, &self.actor, Act::EditPerson).await?);
         if self.blocked
             && let Err(last) = keep(sql, &member).await?
         {
@@ -198,13 +191,8 @@ impl Work for DeletePerson {
     type Done = Result<(), PeopleUnchanged>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        let member = match member(sql, self.person, &self.actor, Act::DeletePerson).await? {
-            Ok(member) => member,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        if let Err(last) = keep(sql, &member).await? {
-            return Ok(Err(last));
-        }
+        let member = or_refuse!(member(sql, self.person, &self.actor, Act::DeletePerson).await?);
+        or_refuse!(keep(sql, &member).await?);
         let now = self.actor.by.at;
         if let Some(organisation) = member.organisation {
             seats::give_back_all(sql, organisation, self.person, now).await?;
@@ -237,9 +225,7 @@ impl Work for RestorePerson {
         let Some(deleted_at) = person.deleted_at else { return Ok(Err(PeopleUnchanged::UnknownPerson)) };
         if let Some(organisation) = person.organisation {
             lock(sql, organisation).await?;
-            if let Err(refused) = allow(sql, &self.actor, organisation, Act::DeletePerson, None).await? {
-                return Ok(Err(refused));
-            }
+            or_refuse!(allow(sql, &self.actor, organisation, Act::DeletePerson, None).await?);
         }
         if !is_kept(deleted_at, self.actor.by.at) {
             return Ok(Err(PeopleUnchanged::TooLate));

@@ -7,20 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use kms_portal_rules::kept::{ServiceEvent, service_events};
-use kms_portal_rules::offers::{OfferName, Offers, ServiceName};
+use kms_portal_rules::offers::{OfferName, Offers};
 use kms_portal_rules::rights::Act;
-use kms_portal_rules::seats::{IfNotAll, Member, Plan, Pool, Seat, SeatChange, SeatOutcome, plan};
+use kms_portal_rules::seats::{IfNotAll, Member, Plan, Pool, Seat, SeatChange, SeatOutcome, plan, services};
 use kms_portal_rules::{GroupId, PersonId};
 use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
 use super::offers::{lines, location, offer_in, offers, service_name, set};
 use super::subscriptions::pools;
-use super::{Actor, PeopleUnchanged, allow, called, lock};
+use super::{Actor, PeopleUnchanged, allow, change_name, lock};
 use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 
 /// For more people than this, everybody of the organisation is read at once.
 const READ_ONE_BY_ONE: usize = 200;
@@ -52,9 +52,7 @@ impl Work for Assignment {
         if !self.dry_run && !lock(sql, self.organisation).await? {
             return Ok(Err(PeopleUnchanged::UnknownOrganisation));
         }
-        if let Err(refused) = allow(sql, &self.actor, self.organisation, act, None).await? {
-            return Ok(Err(refused));
-        }
+        or_refuse!(allow(sql, &self.actor, self.organisation, act, None).await?);
         let pools = pools(sql, self.organisation, now).await?;
         let offers = offers(sql).await?;
         let Some(members) = self.members(sql).await? else {
@@ -75,7 +73,7 @@ impl Work for Assignment {
         let served = members.len() - plan.refused();
         let subject = format!("{} for {served} people of {}", names.join(", "), self.organisation);
         if 0 < served {
-            note(sql, &self.actor.by, called(&self.change), &subject).await?;
+            note(sql, &self.actor.by, change_name(&self.change), &subject).await?;
         }
         Ok(Ok(plan))
     }
@@ -206,7 +204,8 @@ async fn hold(
     offers: &Offers,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let (before, after) = (services(offers, &member.seats), services(offers, seats));
+    let [before, after] =
+        [&member.seats, seats].map(|seats| services(offers, seats).into_keys().collect::<BTreeSet<_>>());
     if before == after {
         return Ok(());
     }
@@ -230,10 +229,6 @@ async fn hold(
         }
     }
     Ok(())
-}
-
-fn services<'a>(offers: &'a Offers, seats: &'a BTreeMap<OfferName, Seat>) -> BTreeSet<&'a ServiceName> {
-    offers.services(seats.iter().map(|(name, seat)| (name, &seat.off))).into_keys().collect()
 }
 
 fn read_member(row: &SqlRow) -> Result<Member, DbError> {

@@ -18,7 +18,7 @@ use super::{Actor, PeopleUnchanged, allow, lock};
 use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow, Value};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 
 /// A subscription of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +92,7 @@ impl Work for Subscribe {
         if !lock(sql, *organisation).await? {
             return Ok(Err(PeopleUnchanged::UnknownOrganisation));
         }
-        if let Err(refused) = allow(sql, &self.actor, *organisation, Act::Buy, None).await? {
-            return Ok(Err(refused));
-        }
+        or_refuse!(allow(sql, &self.actor, *organisation, Act::Buy, None).await?);
         if sql.row("SELECT name FROM offers WHERE name = $1", &[offer.as_str().into()]).await?.is_none() {
             return Ok(Err(PeopleUnchanged::UnknownOffer));
         }
@@ -122,9 +120,7 @@ impl Work for ChangeSubscription {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         lock(sql, self.organisation).await?;
-        if let Err(refused) = allow(sql, &self.actor, self.organisation, Act::Buy, None).await? {
-            return Ok(Err(refused));
-        }
+        or_refuse!(allow(sql, &self.actor, self.organisation, Act::Buy, None).await?);
         let values = [self.id.as_bytes().into(), self.organisation.as_bytes().into()];
         let find = "SELECT * FROM subscriptions WHERE id = $1 AND organisation = $2";
         let Some(found) = sql.row(find, &values).await? else {
@@ -134,9 +130,7 @@ impl Work for ChangeSubscription {
             return Ok(Err(PeopleUnchanged::NotRenewed(kms_portal_rules::life::NotRenewed::AskTheVendor)));
         }
         let mut subscription = read(&found)?;
-        if let Err(refused) = apply(&mut subscription, self.change, self.actor.by.at) {
-            return Ok(Err(refused));
-        }
+        or_refuse!(apply(&mut subscription, self.change, self.actor.by.at));
         write(sql, &subscription).await?;
         note(sql, &self.actor.by, self.change.called(), &self.id.to_string()).await?;
         Ok(Ok(subscription))

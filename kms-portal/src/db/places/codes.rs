@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys::{self, IssuedKey};
 use crate::db::sql::Sql;
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::{CodeSigner, SignedCode, SoldMachine, Unconfirmed};
 use crate::rules::KeyRefusal;
 use crate::rules::machines::{CodePlacement, place_by_code};
@@ -52,25 +52,17 @@ impl Work for ConfirmMachine {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         // 1. The key.
         let (number, now) = (self.id.key, self.by.at);
-        let key = match key_of_call(sql, &self.id, KeyKind::MultipleActivation, self.dry_run, now).await? {
-            Ok(key) => key,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let key =
+            or_refuse!(key_of_call(sql, &self.id, KeyKind::MultipleActivation, self.dry_run, now).await?);
         // 2. The decision.
         let CodeSubject::Machine(digest) = self.id.installed else {
             return Ok(Err(KeyRefusal::Unknown.into()));
         };
         let (own, revoked_at) = of_installation(sql, number, &digest).await?;
-        let placement = place_by_code(own, revoked_at, key.validity, &key.granted, key.taken.machines, now);
-        let placement = match placement {
-            Ok(placement) => placement,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
+        let used = key.taken.machines;
+        let placement = or_refuse!(place_by_code(own, revoked_at, key.validity, &key.granted, used, now));
         // 3. The confirmation, and the rows. Nothing is read aloud before the transaction is durable.
-        let signed = match self.signed(&key) {
-            Ok(signed) => signed,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let signed = or_refuse!(self.signed(&key));
         if !self.dry_run {
             self.write(sql, &digest, placement, &signed).await?;
         }

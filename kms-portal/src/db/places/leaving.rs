@@ -11,7 +11,7 @@ use crate::db::DbError;
 use crate::db::changes::{By, note};
 use crate::db::keys;
 use crate::db::sql::Sql;
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::rules::releases::{Leaver, Releases, release};
 use crate::rules::{Asked, KeyRefusal};
 
@@ -50,10 +50,7 @@ impl Work for ReleaseMachine {
             return Ok(Err(KeyRefusal::NotActivatedHere));
         };
         let leaver = self.leaver(sql).await?;
-        let place = match release(self.asked, leaver, &key.granted, key.taken.releases) {
-            Ok(place) => place,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let place = or_refuse!(release(self.asked, leaver, &key.granted, key.taken.releases));
         if let Some(place) = place {
             free(sql, self.key, place, self.now).await?;
             insert_release(sql, self.key, self.machine.as_bytes(), place, self.now, "left").await?;

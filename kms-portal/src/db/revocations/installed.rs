@@ -17,7 +17,7 @@ use super::{
 use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::Issue;
 
 /// What became of a list.
@@ -89,10 +89,7 @@ impl InstallList {
             return Ok(Ok(InstalledList { number: held.number, is_newer: false }));
         }
         all.extend_from_slice(&lost);
-        let signed = match sign(&*self.issuer, held.number.max(list.number), &all, self.by.at).await {
-            Ok(signed) => signed,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let signed = or_refuse!(sign(&*self.issuer, held.number.max(list.number), &all, self.by.at).await);
         signed.write(sql, &*self.issuer).await?;
         insert(sql, &lost).await?;
         for RevokedEntry { revoked, .. } in &lost {

@@ -17,7 +17,7 @@ use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::keys;
 use crate::db::sql::{Sql, SqlRow};
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::Issue;
 
 /// What staff wants to take back.
@@ -70,10 +70,7 @@ impl Work for TakeBack {
         // 1. The list, so that nobody else takes its next number.
         let [by_issuer, _] = lock(sql).await?;
         // 2. What is meant.
-        let (kind, ids) = match self.find(sql).await? {
-            Ok(found) => found,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let (kind, ids) = or_refuse!(self.find(sql).await?);
         let mut all = entries(sql).await?;
         // What was withdrawn is revoked anew.
         all.retain(RevokedEntry::is_in_force);
@@ -91,10 +88,7 @@ impl Work for TakeBack {
                 entry.forget_at = Some(self.by.at);
             }
             all.extend_from_slice(&new);
-            let signed = match sign(&*self.issuer, number, &all, self.by.at).await {
-                Ok(signed) => signed,
-                Err(refused) => return Ok(Err(refused)),
-            };
+            let signed = or_refuse!(sign(&*self.issuer, number, &all, self.by.at).await);
             signed.write(sql, &*self.issuer).await?;
             number = signed.list.number;
         }

@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::keys;
 use crate::db::sql::Sql;
-use crate::db::work::Work;
+use crate::db::work::{Work, or_refuse};
 use crate::issue::Issue;
 
 /// What was withdrawn.
@@ -61,10 +61,7 @@ impl Work for Withdraw {
                 entry.forget_at = None;
             }
         }
-        let signed = match sign(&*self.issuer, by_issuer.number, &all, self.by.at).await {
-            Ok(signed) => signed,
-            Err(refused) => return Ok(Err(refused)),
-        };
+        let signed = or_refuse!(sign(&*self.issuer, by_issuer.number, &all, self.by.at).await);
         signed.write(sql, &*self.issuer).await?;
         // 4. The rows.
         for id in &withdrawn {
