@@ -13,6 +13,8 @@ mod wrong_keys;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
+use kms_portal_rules::keys::Asked;
+use kms_portal_rules::keys::machines::Holder;
 use prost::Message as _;
 use proto::v1::Signed;
 use proto::vendor::v1;
@@ -31,8 +33,6 @@ use crate::db::{
     ActivateHost, ActivateMachine, CertifiedHost, Db, DbError, HostAsk, ReleaseMachine, RenewHost,
 };
 use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
-use crate::rules::Asked;
-use crate::rules::machines::Holder;
 
 pub(crate) use revocations::revoked_by_root;
 pub use staff::{Staff, StaffCalls};

@@ -28,6 +28,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::granted::Granted;
 use proto::v1::KnownRevocations;
 use shared::ids::{CertificateId, OrganisationId, ProductId};
 use shared::policy::Policy;
@@ -36,8 +38,6 @@ use shared::revocation::SignedList;
 use shared::time::Timestamp;
 
 use crate::issue::{Issue, Pepper, Unconfirmed};
-use crate::rules::KeyRefusal;
-use crate::rules::granted::Granted;
 use crate::staff_token::TokenDigest;
 
 pub use catalogue::{NotCatalogued, Organisation, Product};

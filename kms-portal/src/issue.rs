@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kms_portal_rules::keys::KeyRefusal;
 use prost::Message as _;
 use proto::v1::{Signed, SignedRevocationList};
 use shared::certificate::{Chain, ChainError, HostCertificate, IssuingCertificate, Roots};
@@ -22,8 +23,6 @@ use shared::ids::CertificateId;
 use shared::product_key::KeyNumber;
 use shared::revocation::{ListTooLarge, RevocationList, Revocations};
 use shared::time::Timestamp;
-
-use crate::rules::KeyRefusal;
 
 pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
 pub use keys::{KeyMac, Pepper};

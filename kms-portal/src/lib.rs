@@ -1,7 +1,7 @@
 //! The vendor's online service: which product keys were sold, and which hosts and machines they activate.
 //!
-//! It holds an issuing key that a root has signed for a year, and never a root. Read next: `rules`, what a key allows; `db`, what is kept
-//! of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
+//! It holds an issuing key that a root has signed for a year, and never a root. Read next: the nested crate `rules`, what a key allows; `db`, what
+//! is kept of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
 //! the calls; `roles`, which of them staff may make, and `staff_token`, by which it is known; `home`, the data directory; `run`, which puts
 //! them together, and `reload`. The commands are the nested crate `cli`.
 
@@ -16,8 +16,8 @@ pub mod issue;
 pub mod reload;
 pub mod remedy;
 pub mod roles;
-pub mod rules;
 pub mod run;
 pub mod staff_token;
 
+pub use kms_portal_rules as rules;
 pub use run::{OpenedPortal, RunningPortal, run};

@@ -14,7 +14,7 @@ use kms_portal::api::PortalCore;
 use kms_portal::config::PortalConfig;
 use kms_portal::db::{By, NewKey, Organisation, Product};
 use kms_portal::home::PortalHome;
-use kms_portal::rules::granted::Granted;
+use kms_portal::rules::keys::granted::Granted;
 use kms_portal::run::{Listeners, OpenedPortal, RunningPortal, run};
 use kms_vendor::{NewIssuer, Signer};
 use proto::v1::Signed;

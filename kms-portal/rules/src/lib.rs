@@ -1,13 +1,15 @@
-//! What people at the vendor's portal may do and have: pure decisions over rows.
+//! What a product key gives, and what people at the vendor's portal may do and have: pure decisions over rows.
 //!
 //! Rows go in, and a decision comes out. Nothing here reads a clock, draws a random number or knows a database, so these
-//! functions are the only place that says who may do what, who has a seat, and until when something works. The portal reads the
-//! rows and writes the decision in one transaction.
+//! functions are the only place that says who gets a place of a key, who may do what, who has a seat, and until when something
+//! works. The portal reads the rows and writes the decision in one transaction.
 //!
-//! Read next: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
-//! `seats`, who gets a licence; `conflicts`, who has one that does not fit any more; `kept`, what is restored within 30 days;
-//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used; `device_codes`, how a
-//! device signs in; `addresses`, which of them are the same; `guesses`, how often somebody may be wrong.
+//! Read next: `keys`, what a product key gives to hosts and machines.
+//!
+//! Of people: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
+//! `seats`, who gets a licence; `conflicts`, who has one that no longer fits; `kept`, what is restored within 30 days;
+//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used;
+//! `device_codes`, how a device signs in; `addresses`, which of them are the same; `guesses`, how often somebody may be wrong.
 
 pub mod addresses;
 pub mod conflicts;
@@ -16,6 +18,7 @@ pub mod devices;
 pub mod domains;
 pub mod guesses;
 pub mod kept;
+pub mod keys;
 pub mod life;
 pub mod offers;
 pub mod rights;

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::calls::DayFault;
+use kms_portal_rules::keys::granted::{Granted, Quota};
+use kms_portal_rules::keys::hosts::{Activated, Certifying};
 use shared::certificate::IssuingCertificate;
 use shared::codes::{CodeForm, InstallationId};
 use shared::envelope::{Kind, SecretKey};
@@ -21,10 +25,6 @@ use super::world::{
 };
 use crate::db::{CodeHost, ConfirmHost, Db, ListedPlace, OfferedTerms, PlaceName, SoldTerms};
 use crate::issue::{Issuer, TermsFault, Unconfirmed};
-use crate::rules::KeyRefusal;
-use crate::rules::calls::DayFault;
-use crate::rules::granted::{Granted, Quota};
-use crate::rules::hosts::{Activated, Certifying};
 
 pub async fn a_machine_by_codes_takes_one_place_however_often_it_calls(mut world: World) {
     let key = world.machine_key(1).await;

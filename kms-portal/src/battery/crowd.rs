@@ -1,5 +1,6 @@
 //! Many at once: whatever the order, no more than was granted is acknowledged.
 
+use kms_portal_rules::keys::KeyRefusal;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use tokio::task::JoinSet;
 
 use super::world::{Machine, PRODUCT, World, told_host};
 use crate::db::{Db, ListedPlace};
-use crate::rules::KeyRefusal;
 
 pub async fn of_300_machines_at_once_150_get_the_150_places(world: World) {
     let db = world.db.clone();

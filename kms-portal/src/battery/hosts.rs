@@ -3,13 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::granted::Granted;
 use shared::features::Features;
 use shared::policy::Policy;
 use shared::product_key::KeyKind;
 
 use super::world::{DAY, MS, ORGANISATION, PRODUCT, START, TEST_PRODUCT, World, YEAR, told_host};
-use crate::rules::KeyRefusal;
-use crate::rules::granted::Granted;
 
 pub async fn six_hosts_are_activated_ten_times_each(world: World) {
     let key = world.host_key(PRODUCT).await;

@@ -1,8 +1,9 @@
 //! How places are given back.
 
+use kms_portal_rules::keys::granted::Quota;
+
 use super::world::{DAY, MS, START, World, YEAR};
 use crate::db::PlaceName;
-use crate::rules::granted::Quota;
 
 pub async fn a_place_that_is_given_back_is_free(world: World) {
     let key = world.machine_key(1).await;

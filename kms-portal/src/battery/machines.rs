@@ -1,11 +1,11 @@
 //! Who gets a place of a key, and what it costs.
 
+use kms_portal_rules::keys::granted::{Granted, Quota};
 use shared::ids::Fingerprint;
 use shared::parts::HardwareParts;
 use shared::product_key::KeyKind;
 
 use super::world::{DAY, MS, OTHER_PRODUCT, PRODUCT, START, World, YEAR};
-use crate::rules::granted::{Granted, Quota};
 
 pub async fn the_last_place_is_given_and_the_next_machine_is_refused(world: World) {
     let key = world.machine_key(2).await;

@@ -6,6 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kms_portal_rules::keys::granted::{Granted, Quota};
+use kms_portal_rules::keys::machines::{
+    CodePlacement, Holder, Place, Placement, Taken, place, place_by_code,
+};
+use kms_portal_rules::keys::releases::{Leaver, Releases, release};
+use kms_portal_rules::keys::{Asked, Validity};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shared::codes::MachineDigest;
@@ -16,10 +22,6 @@ use shared::product_key::ProductKey;
 use shared::time::Timestamp;
 
 use super::world::{Machine, PRODUCT, START, World, YEAR};
-use crate::rules::granted::{Granted, Quota};
-use crate::rules::machines::{CodePlacement, Holder, Place, Placement, Taken, place, place_by_code};
-use crate::rules::releases::{Leaver, Releases, release};
-use crate::rules::{Asked, Validity};
 
 const MACHINES: usize = 10;
 const HARDWARE: usize = 10;

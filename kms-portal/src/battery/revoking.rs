@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::granted::Quota;
 use prost::Message as _;
 use proto::v1::{KnownRevocations, SignedRevocationList};
 use shared::certificate::IssuingCertificate;
@@ -16,8 +18,6 @@ use crate::db::{
     WithdrawnIds,
 };
 use crate::issue::{Issue as _, Issuer};
-use crate::rules::KeyRefusal;
-use crate::rules::granted::Quota;
 
 async fn revoke(world: &World, subject: RevocationSubject) -> Result<TakenBack, NotRevoked> {
     let by = world.by("stolen");

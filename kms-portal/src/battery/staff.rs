@@ -1,12 +1,12 @@
 //! What the vendor's staff changes and sees.
 
+use kms_portal_rules::keys::granted::{GRANTED_MAX, Granted, NotGrantable, Quota, Unfit};
 use shared::ids::{OrganisationId, ProductId};
 use shared::policy::Policy;
 use shared::product_key::{KeyKind, ProductTag};
 
 use super::world::{ORGANISATION, OTHER_PRODUCT, PRODUCT, World};
 use crate::db::{KeyFilter, KeyUnchanged, NewKey, NotCatalogued, Organisation, Product};
-use crate::rules::granted::{GRANTED_MAX, Granted, NotGrantable, Quota, Unfit};
 
 pub async fn a_key_has_one_number(world: World) {
     let key = world.machine_key(3).await;

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use kms_portal_rules::keys::granted::{Granted, Quota};
+use kms_portal_rules::keys::machines::{CodePlacement, Holder, Placement};
+use kms_portal_rules::keys::{Asked, KeyRefusal};
 use prost::Message as _;
 use proto::vendor::v1::SignedConfirmation;
 use shared::certificate::{Chain, IssuingCertificate, Roots};
@@ -25,9 +28,6 @@ use crate::db::{
     HostAsk, IssuedKey, KeyUnchanged, NewKey, Organisation, Product, Raise, ReleaseMachine, RenewHost,
 };
 use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper, Unconfirmed};
-use crate::rules::granted::{Granted, Quota};
-use crate::rules::machines::{CodePlacement, Holder, Placement};
-use crate::rules::{Asked, KeyRefusal};
 
 pub const HOUR: Duration = Duration::from_hours(1);
 pub const DAY: Duration = Duration::from_hours(24);

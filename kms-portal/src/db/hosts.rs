@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kms_portal_rules::keys::hosts::{Activated, Certifying, KnownHost, activate, renew};
+use kms_portal_rules::keys::{Asked, HOST_VALIDITY, KeyRefusal};
 use shared::certificate::HostCertificate;
 use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, HostId, ProductId};
@@ -21,8 +23,6 @@ use super::revocations::revoked_at;
 use super::sql::{Sql, SqlRow};
 use super::work::{Work, or_refuse};
 use crate::issue::{Issue, KeyMac};
-use crate::rules::hosts::{Activated, Certifying, KnownHost, activate, renew};
-use crate::rules::{Asked, HOST_VALIDITY, KeyRefusal};
 
 pub use codes::{CodeHost, ConfirmHost, OfferedTerms, SoldTerms};
 pub(super) use codes::{ListTerms, MakeTerms};

@@ -5,6 +5,9 @@ mod staff;
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
+use kms_portal_rules::keys::granted::{Granted, Quota};
+use kms_portal_rules::keys::releases::{RELEASES_WINDOW, Releases};
+use kms_portal_rules::keys::{KeyRefusal, Validity};
 use shared::features::Features;
 use shared::ids::{OrganisationId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
@@ -16,9 +19,6 @@ use super::changes::By;
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
 use crate::issue::KeyMac;
-use crate::rules::granted::{Granted, Quota};
-use crate::rules::releases::{RELEASES_WINDOW, Releases};
-use crate::rules::{KeyRefusal, Validity};
 
 pub(super) use staff::{BlockKey, IssueKeys, RaiseKey};
 pub use staff::{KeyUnchanged, NewKey};

@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kms_portal_rules::keys::machines::{Holder, Place, Placement, Taken, place};
+use kms_portal_rules::keys::{Asked, KeyRefusal};
 use shared::codes::MachineDigest;
 use shared::confirmation::Confirmation;
 use shared::ids::{CertificateId, ProductId};
@@ -33,8 +35,6 @@ use super::keys::{self, IssuedKey};
 use super::sql::Sql;
 use super::work::{Work, or_refuse};
 use crate::issue::{Issue, KeyMac};
-use crate::rules::machines::{Holder, Place, Placement, Taken, place};
-use crate::rules::{Asked, KeyRefusal};
 
 pub(super) use codes::key_of_call;
 pub use codes::{CodeMachine, ConfirmMachine};

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kms_portal_rules::keys::KeyRefusal;
 use prost::Message as _;
 use proto::v1::{KnownRevocations, SignedRevocationList};
 use shared::ids::CertificateId;
@@ -24,7 +25,6 @@ use super::changes::By;
 use super::sql::{Sql, SqlRow, Value};
 use super::work::Work;
 use crate::issue::Issue;
-use crate::rules::KeyRefusal;
 
 pub(super) use installed::InstallList;
 pub use installed::InstalledList;

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::calls::DayFault;
 use shared::certificate::ChainError;
 use shared::codes::{CodeCertificate, CodeError, ConfirmationId, HostTerms, InstallationId, MachineOptions};
 use shared::envelope::SecretKey;
@@ -14,8 +16,6 @@ use shared::revocation::Revocations;
 use shared::time::Timestamp;
 
 use super::{Heard, Issuer};
-use crate::rules::KeyRefusal;
-use crate::rules::calls::DayFault;
 
 /// A code key with the certificates that roots have signed for it.
 pub struct CodeSigner {

@@ -1,5 +1,8 @@
 //! Codes that are read to staff: a machine or a host is confirmed, the terms of a host key are made, a place is freed.
 
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::hosts::Certifying;
+use kms_portal_rules::keys::machines::CodePlacement;
 use proto::portal::v1 as w;
 use shared::codes::{CodeForm, CodeKind, CodeSubject, ConfirmationId, InstallationId};
 use shared::ids::{CertificateId, MachineId};
@@ -12,9 +15,6 @@ use super::{Staff, invalid, number, time, wire};
 use crate::api::refusals;
 use crate::db::{CodeHost, CodeMachine, ConfirmHost, ConfirmMachine, KeyUnchanged, OfferedTerms, PlaceName};
 use crate::issue::Unconfirmed;
-use crate::rules::KeyRefusal;
-use crate::rules::hosts::Certifying;
-use crate::rules::machines::CodePlacement;
 
 /// What to do if no machine can be confirmed.
 const NO_CODE_KEY: &str = "this portal has no code key, which confirms machines by codes; make one with `kms-portal init --codes`, have \

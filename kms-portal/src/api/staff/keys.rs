@@ -1,5 +1,6 @@
 //! Keys: issued, listed, shown, blocked and raised. `orders` has what is issued together.
 
+use kms_portal_rules::keys::granted::Quota;
 use proto::portal::v1 as w;
 use shared::features::Features;
 use shared::ids::{CertificateId, OrganisationId};
@@ -9,7 +10,6 @@ use tonic::{Request, Status};
 use super::orders::{self, KEYS_AT_ONCE, SoldKeys};
 use super::{LISTED_MAX, Staff, invalid, limit_of, names, number, time, wire};
 use crate::db::{By, KeyFilter, KeyUnchanged, Organisation, Raise};
-use crate::rules::granted::Quota;
 
 pub(super) async fn issue(
     staff: &Staff,

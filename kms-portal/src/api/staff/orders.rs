@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use kms_portal_rules::keys::granted::{Granted, Quota};
 use rand::RngExt as _;
 use shared::features::Features;
 use shared::product_key::{KeyKind, ProductKey, ProductTag};
@@ -12,7 +13,6 @@ use zeroize::Zeroizing;
 use super::{Staff, names};
 use crate::db::{IssuedKey, KeyFilter, NewKey, Organisation, Product, Raise};
 use crate::issue::KeyMac;
-use crate::rules::granted::{Granted, Quota};
 
 /// The most keys that one call issues.
 pub(super) const KEYS_AT_ONCE: u32 = 1_000;

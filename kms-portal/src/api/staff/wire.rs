@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
+use kms_portal_rules::keys::granted::Granted;
+use kms_portal_rules::keys::releases::Releases;
 use proto::portal::v1 as w;
 use shared::time::Timestamp;
 
@@ -10,8 +12,6 @@ use crate::db::{
     CheckedChanges, IssuedKey, KnownToken, ListedHost, ListedPlace, Organisation, PlaceHolder, Product,
     Raise, StaffChange,
 };
-use crate::rules::granted::Granted;
-use crate::rules::releases::Releases;
 
 pub(super) fn product(product: Product) -> w::Product {
     w::Product {

@@ -5,6 +5,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kms_portal_rules::keys::calls::{CertifiedBefore, TermDays, valid_for};
+use kms_portal_rules::keys::hosts::activate_by_code;
+use kms_portal_rules::keys::{Asked, KeyRefusal};
 use shared::codes::{CodeSubject, ConfirmationId, HostTerms, InstallationId};
 use shared::envelope::PublicKey;
 use shared::ids::{CertificateId, HostId, Nonce};
@@ -21,9 +24,6 @@ use crate::db::revocations::revoked_at;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::{Work, or_refuse};
 use crate::issue::{Issue, TermsFault, Unconfirmed};
-use crate::rules::calls::{CertifiedBefore, TermDays, valid_for};
-use crate::rules::hosts::activate_by_code;
-use crate::rules::{Asked, KeyRefusal};
 
 /// Terms of a host key that were made.
 #[derive(Clone, Debug)]

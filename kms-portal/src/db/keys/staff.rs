@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
+use kms_portal_rules::keys::granted::{Granted, NotGrantable, Unfit};
 use shared::features::Features;
 use shared::ids::{OrganisationId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
@@ -15,7 +16,6 @@ use crate::db::changes::{By, note};
 use crate::db::sql::Sql;
 use crate::db::work::{Work, or_refuse};
 use crate::issue::KeyMac;
-use crate::rules::granted::{Granted, NotGrantable, Unfit};
 
 /// A key that is to be issued.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kms_portal_rules::keys::KeyRefusal;
+use kms_portal_rules::keys::machines::{CodePlacement, place_by_code};
 use shared::codes::{CodeForm, CodeSubject, InstallationId, MachineDigest};
 use shared::ids::CertificateId;
 use shared::product_key::{KeyKind, ProductTag};
@@ -15,8 +17,6 @@ use crate::db::keys::{self, IssuedKey};
 use crate::db::sql::Sql;
 use crate::db::work::{Work, or_refuse};
 use crate::issue::{CodeSigner, SignedCode, SoldMachine, Unconfirmed};
-use crate::rules::KeyRefusal;
-use crate::rules::machines::{CodePlacement, place_by_code};
 
 /// A machine whose installation id somebody has read aloud.
 pub struct ConfirmMachine {

@@ -1,6 +1,8 @@
 //! How places are given back: by their machines, or by the vendor's staff.
 
 use async_trait::async_trait;
+use kms_portal_rules::keys::releases::{Leaver, Releases, release};
+use kms_portal_rules::keys::{Asked, KeyRefusal};
 use shared::codes::MachineDigest;
 use shared::ids::{CertificateId, ID_BYTES, MachineId, ProductId};
 use shared::product_key::{KeyKind, KeyNumber};
@@ -12,8 +14,6 @@ use crate::db::changes::{By, note};
 use crate::db::keys;
 use crate::db::sql::Sql;
 use crate::db::work::{Work, or_refuse};
-use crate::rules::releases::{Leaver, Releases, release};
-use crate::rules::{Asked, KeyRefusal};
 
 /// A machine that gives its place back.
 pub struct ReleaseMachine {

@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use kms_portal_rules::keys::Asked;
+use kms_portal_rules::keys::machines::{Holder, Place};
 use proto::vendor::v1;
 use shared::codes::MachineDigest;
 use shared::ids::{CertificateId, Fingerprint, MachineId, Nonce};
@@ -12,8 +14,6 @@ use shared::time::Timestamp;
 use crate::db::DbError;
 use crate::db::sql::{Sql, SqlRow, Value};
 use crate::db::work::Work;
-use crate::rules::Asked;
-use crate::rules::machines::{Holder, Place};
 
 /// A place of a key, as staff sees it.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use kms_portal::config::PortalConfig;
 use kms_portal::db::{By, NewKey, Organisation, Product};
 use kms_portal::home::PortalHome;
-use kms_portal::rules::granted::{GRANTED_MAX, Granted};
+use kms_portal::rules::keys::granted::{GRANTED_MAX, Granted};
 use kms_portal::run::{Listeners, OpenedPortal, RunningPortal};
 use kms_vendor::{NewIssuer, Signer};
 use proto::v1::Signed;

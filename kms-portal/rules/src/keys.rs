@@ -1,7 +1,4 @@
-//! What a product key allows: pure decisions over rows.
-//!
-//! Rows go in, and a decision comes out; nothing here reads a clock, draws a random number or knows a database. `db` reads the rows and
-//! writes the decision in one transaction. So these functions are the only place that says who gets a place, and for how much.
+//! What a product key gives: who gets a place or a certificate, and how many.
 //!
 //! Read next: `machines`, who gets a place of a multiple-activation key; `releases`, how a place is given back; `hosts`, what a host key
 //! gives; `calls`, the days of a host by codes; `granted`, how much was granted.
@@ -75,7 +72,7 @@ impl Asked {
     }
 
     /// An ask of before, as it was stored.
-    pub(crate) const fn kept(nonce: Nonce, asked_at: Timestamp) -> Asked {
+    pub const fn kept(nonce: Nonce, asked_at: Timestamp) -> Asked {
         Asked { nonce, asked_at }
     }
 
