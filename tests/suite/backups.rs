@@ -14,6 +14,7 @@ use proto::admin::v1::VerifyRequest;
 use shared::answer::Verdict;
 use shared::ids::LedgerId;
 use shared::record::Meta;
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use world::HostProcess;
@@ -219,6 +220,9 @@ async fn a_host_that_serves_does_not_get_another_ledger_put_under_it() {
     let host = stage.host("host").await;
     let file = text(&stage.folder.path().join("ledger.jsonl"));
     at(host.home(), &["export", &file]).await;
+    // A host that notices that its ledger is gone ends. This one does not come to it.
+    let pid = host.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-STOP", &pid]).status().await.unwrap().success());
     fs::rename(host.home().path().join("ledger"), host.home().path().join("ledger.old")).unwrap();
     let refused = try_at(host.home(), &["import", &file]).await;
     assert_eq!(refused.code, 69, "{}", refused.stderr);
