@@ -35,6 +35,13 @@ const READERS: u32 = 4;
 /// How long to wait for another process, such as a backup. Hosts and machines wait for an answer for twice as long.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Memory for the pages of the connection that writes, in KiB. What an activation looks up and changes lies all over the indexes, so with
+/// SQLite's own 2 MiB most of it is read again and again.
+const CACHE_KIB: u32 = 64 * 1024;
+
+/// How many pages the log may have before they go into the database: 64 MiB. A page that many activations change goes there once.
+const LOG_PAGES: u32 = 16 * 1024;
+
 /// How often to look whether the files are still there. Each look asks for names that the kernel has cached.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -80,7 +87,9 @@ impl SqliteFile {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let writing = options.clone().pragma("cache_size", format!("-{CACHE_KIB}"));
+        let writing = writing.pragma("wal_autocheckpoint", LOG_PAGES.to_string());
+        let mut connection = SqliteConnection::connect_with(&writing).await?;
         migrations(schema::SQLITE).run(&mut connection).await?;
         let reading = options.pragma("query_only", "on");
         let readers = PoolOptions::new().max_connections(READERS).connect_with(reading).await?;
