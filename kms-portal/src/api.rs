@@ -133,6 +133,11 @@ impl PortalCore {
         unanswered
     }
 
+    /// Takes note of an error of the database that somebody has met: it is logged, and after some the portal ends.
+    pub fn failed_at(&self, error: DbError) {
+        let _ = self.unanswered(error);
+    }
+
     /// After some errors of the database, nothing may be acknowledged any more.
     fn end_if_fatal(&self, error: DbError) {
         if error.is_fatal() {

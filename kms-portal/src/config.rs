@@ -17,6 +17,8 @@ use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::fair::Rate;
 use shared::portal_address::PORTAL_PORT;
 
+use crate::web_address::WebAddress;
+
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "kms-portal.toml";
 
@@ -35,6 +37,15 @@ const STAFF_CONNECTIONS: usize = 256;
 
 /// How many wrong tokens all addresses together may send in a day. A token has 256 random bits: the limit is for the database's sake.
 const WRONG_TOKENS: u64 = 1_000_000;
+
+/// The port of the pages in every example.
+pub const WEB_PORT: u16 = 21692;
+
+/// How many connections browsers may hold at once. A browser makes six at most.
+const WEB_CONNECTIONS: usize = 4_096;
+
+/// How many of them one address may hold: a whole company may be behind one.
+const WEB_CONNECTIONS_PER_ADDRESS: usize = 1_024;
 
 /// A larger rate a day would limit nobody.
 const LARGEST_RATE: i64 = 1_000_000_000;
@@ -65,6 +76,19 @@ server::settings! {
     /// separate networks with commas.
     #[serde(deserialize_with = "networks_in_file")]
     allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8,2001:db8::/32", at reload;
+    /// Addresses on which the portal serves pages for people, and the HTTP API. If the list is empty, nobody has pages. In the
+    /// environment, separate addresses with commas.
+    #[serde(deserialize_with = "web_addresses_in_file")]
+    web_listen: Vec<SocketAddr> = Vec::new(), addresses, "[::]:21692", at restart;
+    /// Address of the pages as people type it and as mails name it. It begins with https://, or with http://localhost for a trial.
+    web_url: String = String::new(), text, "https://licenses.example.com", at restart;
+    /// TLS of the pages: `required`, with the files of `tls_certificate` and `tls_key`, or `off` behind a proxy that has TLS and runs on
+    /// the same machine. If `web_url` begins with http://, there is none.
+    web_tls: TlsMode = TlsMode::Required, text, "off", at restart;
+    /// Networks from which people may connect, such as `["10.0.0.0/8"]`. If the list is empty, all may. In the environment, separate
+    /// networks with commas.
+    #[serde(deserialize_with = "networks_in_file")]
+    web_allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8", at reload;
     /// URL of the PostgreSQL database, which several portals may share. Empty for the file portal.db in the data directory. A password
     /// belongs in the environment or in a file that only the portal's user can read.
     database: String = String::new(), text, "postgres://portal@db.example.com/portal", at restart;
@@ -114,6 +138,10 @@ impl SettingTable for PortalConfig {
         check_listen(&self.listen, PORTAL_PORT)?;
         listen::check(&self.listen.iter().chain(&self.staff_listen).copied().collect::<Vec<_>>())
             .map_err(|fault| ("staff_listen", format!("with the addresses of `staff_listen`, {fault}")))?;
+        let all = self.listen.iter().chain(&self.staff_listen).chain(&self.web_listen);
+        listen::check(&all.copied().collect::<Vec<_>>())
+            .map_err(|fault| ("web_listen", format!("with the addresses of `web_listen`, {fault}")))?;
+        self.check_web()?;
         self.check_bounds()?;
         self.door().check()?;
         let is_postgres =
@@ -148,6 +176,43 @@ impl PortalConfig {
         }
     }
 
+    /// The settings of the door for browsers.
+    pub fn web_door(&self) -> DoorSettings {
+        DoorSettings {
+            connections: WEB_CONNECTIONS,
+            connections_per_address: WEB_CONNECTIONS_PER_ADDRESS,
+            calls_per_connection: self.calls_per_connection,
+            allow: self.web_allow.clone(),
+        }
+    }
+
+    /// The address of the pages; none if there are none.
+    pub fn web_address(&self) -> Option<WebAddress> {
+        if self.web_listen.is_empty() { None } else { WebAddress::new(&self.web_url) }
+    }
+
+    /// TLS of the pages, from the files of TLS.
+    pub fn web_tls(&self, tls: Tls) -> Tls {
+        let in_the_clear =
+            self.web_tls == TlsMode::Off || self.web_address().is_some_and(|address| !address.is_secure());
+        if in_the_clear { Tls::Off } else { tls.for_pages() }
+    }
+
+    fn check_web(&self) -> Result<(), SettingFault> {
+        if self.web_tls == TlsMode::Offered {
+            return Err(("web_tls", "`web_tls` is \"required\" or \"off\"".to_owned()));
+        }
+        if self.web_listen.is_empty() && self.web_url.is_empty() || WebAddress::new(&self.web_url).is_some() {
+            return Ok(());
+        }
+        let fault = format!(
+            "`web_url` is {:?}; it has to be an address such as \"https://licenses.example.com\" without a path, or \
+             \"http://localhost:{WEB_PORT}\" for a trial",
+            self.web_url
+        );
+        Err(("web_url", fault))
+    }
+
     /// The limits on wrong tokens: of one address, and of all.
     pub fn wrong_tokens(&self) -> [Rate; 2] {
         [Rate::a_day(self.wrong_tokens_per_source), Rate::a_day(WRONG_TOKENS)]
@@ -176,6 +241,10 @@ fn staff_addresses_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Soc
     with_example(from, "staff_listen = [\"[::]:21691\"]; names are not looked up")
 }
 
+fn web_addresses_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    with_example(from, "web_listen = [\"[::]:21692\"]; names are not looked up")
+}
+
 /// A file with every setting, explained and at its default.
 pub fn sample() -> String {
     settings::sample::<PortalConfig>()
@@ -187,8 +256,9 @@ mod tests {
 
     #[test]
     fn every_example_holds_and_every_key_is_explained() {
+        let pages = PortalConfig { web_url: "https://x.example".to_owned(), ..PortalConfig::default() };
         for key in KEYS {
-            let config = key.set(&PortalConfig::default(), key.example).unwrap();
+            let config = key.set(&pages, key.example).unwrap();
             config.check().unwrap();
             assert!(key.about.ends_with('.'), "{}: a paragraph", key.name);
         }
@@ -207,6 +277,21 @@ mod tests {
         assert_eq!(check(9, 10).unwrap_err().0, "connections_per_address");
         for right in [check(10, 10), check(0, 10), check(10, 0)] {
             right.unwrap();
+        }
+    }
+
+    #[test]
+    fn pages_need_an_address_that_browsers_trust() {
+        let check = |web_url: &str| {
+            let web_listen = vec![SocketAddr::from(([127, 0, 0, 1], WEB_PORT))];
+            PortalConfig { web_listen, web_url: web_url.to_owned(), ..PortalConfig::default() }.check()
+        };
+        for right in ["https://licenses.example.com", "http://localhost:21692", "https://[2001:db8::1]:8443"]
+        {
+            check(right).unwrap();
+        }
+        for wrong in ["", "licenses.example.com", "http://licenses.example.com", "https://x.example/portal"] {
+            assert_eq!(check(wrong).unwrap_err().0, "web_url", "{wrong}");
         }
     }
 

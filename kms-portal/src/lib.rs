@@ -18,6 +18,7 @@ pub mod remedy;
 pub mod roles;
 pub mod run;
 pub mod staff_token;
+pub mod web_address;
 
 pub use kms_portal_rules as rules;
 pub use run::{OpenedPortal, RunningPortal, run};

@@ -38,6 +38,7 @@ pub(crate) struct PortalReload {
     pub(crate) portal: Arc<PortalCore>,
     pub(crate) door: Door,
     pub(crate) staff_door: Door,
+    pub(crate) web_door: Door,
 }
 
 impl PortalReload {
@@ -68,7 +69,9 @@ impl PortalReload {
         self.portal.take_up(roots, issuer, code_signer);
         self.door.take_up(config.door());
         self.staff_door.take_up(config.staff_door());
+        self.web_door.take_up(config.web_door());
         certificate::take_up(&self.door, tls.clone(), now);
+        self.web_door.show(config.web_tls(tls.clone()));
         self.staff_door.show(tls);
         if let Some(followed) = followed {
             followed.take_up(config);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use proto::portal::v1::portal_service_server::PortalServiceServer;
-use server::accept::{Admission, DRAIN, Door, Limits, serve};
+use server::accept::{Admission, DRAIN, Door, Limits, PageHandler, serve, serve_pages};
 use server::admin::{self, socket};
 use server::certificate;
 use server::listen::{self, ListenError};
@@ -32,6 +32,7 @@ use crate::home::{PortalHome, PortalHomeError};
 use crate::issue::{CodeSigner, Issuer, Pepper};
 use crate::reload::{FollowedSettings, PortalReload};
 use crate::remedy;
+use crate::web_address::WebAddress;
 
 /// A portal that is opened and does not serve yet.
 pub struct OpenedPortal {
@@ -120,6 +121,13 @@ pub struct RunningPortal {
     pub addresses: Vec<SocketAddr>,
     /// The addresses for staff.
     pub staff_addresses: Vec<SocketAddr>,
+    /// The addresses for browsers.
+    pub web_addresses: Vec<SocketAddr>,
+    /// The address of the pages as people type it; none if there are none.
+    pub web_address: Option<WebAddress>,
+    /// The door and the listeners for browsers, until somebody serves them.
+    web: Option<(Door, Vec<TcpListener>)>,
+    web_serving: Option<JoinHandle<()>>,
     /// What a reload does.
     pub staff: Staff,
     bound_socket: socket::Bound,
@@ -138,6 +146,8 @@ pub struct Listeners {
     pub public: Vec<TcpListener>,
     /// By staff; may be empty.
     pub staff: Vec<TcpListener>,
+    /// By browsers; may be empty.
+    pub web: Vec<TcpListener>,
 }
 
 impl Listeners {
@@ -149,6 +159,7 @@ impl Listeners {
         Ok(Listeners {
             public: listen::bind_all(&config.listen)?,
             staff: listen::bind_all(&config.staff_listen)?,
+            web: listen::bind_all(&config.web_listen)?,
         })
     }
 }
@@ -182,14 +193,19 @@ pub fn run(
     let path = home.socket_path();
     let bound = socket::bind(&path).with_context(|| format!("the admin socket {}", path.display()));
     let (socket, bound_socket) = bound.map_err(PortalStartError::Socket)?;
-    let Listeners { public, staff: staff_listeners } = listeners;
+    let Listeners { public, staff: staff_listeners, web } = listeners;
     let (addresses, staff_addresses) = (addresses_of(&public), addresses_of(&staff_listeners));
+    let (web_addresses, web_address) = (addresses_of(&web), config.web_address());
 
     let admission = Admission { settings: config.door(), limits, tls };
     let settings = config.staff_door();
     let limits = Limits { in_all: settings.connections, per_address: settings.connections_per_address };
     let staff_door =
         Door::new(Admission { settings, limits, tls: admission.tls.clone() }, FILE_NAME, Arc::new(()));
+    let settings = config.web_door();
+    let limits = Limits { in_all: settings.connections, per_address: settings.connections_per_address };
+    let tls = config.web_tls(admission.tls.clone());
+    let web_door = Door::new(Admission { settings, limits, tls }, FILE_NAME, Arc::new(()));
     let door = Door::new(admission, FILE_NAME, Arc::new(()));
     let (wrong_keys, wrong_tokens) =
         (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
@@ -204,6 +220,7 @@ pub fn run(
         portal: portal.clone(),
         door: door.clone(),
         staff_door: staff_door.clone(),
+        web_door: web_door.clone(),
     };
     let staff = Staff {
         portal: portal.clone(),
@@ -237,6 +254,10 @@ pub fn run(
         portal,
         addresses,
         staff_addresses,
+        web_addresses,
+        web_address,
+        web: Some((web_door, web)),
+        web_serving: None,
         staff,
         bound_socket,
         _held: held,
@@ -252,6 +273,13 @@ fn addresses_of(listeners: &[TcpListener]) -> Vec<SocketAddr> {
 }
 
 impl RunningPortal {
+    /// Serves pages to browsers from now on.
+    pub fn serve_web(&mut self, pages: impl PageHandler) {
+        let Some((door, listeners)) = self.web.take() else { return };
+        let stopped = self.stop.clone().cancelled_owned();
+        self.web_serving = Some(tokio::spawn(serve_pages(door, pages, listeners, stopped)));
+    }
+
     /// The self-check: the database answers.
     pub fn self_check(&self) -> impl Fn() -> SelfCheck + Send + Sync + use<> {
         let portal = self.portal.clone();
@@ -268,6 +296,9 @@ impl RunningPortal {
     pub async fn stop(self) {
         self.stop.cancel();
         let _ = tokio::join!(self.serving, self.staff_serving);
+        if let Some(web_serving) = self.web_serving {
+            let _ = web_serving.await;
+        }
         let _ = tokio::time::timeout(DRAIN, self.socket_serving).await;
         self.bound_socket.remove();
         self.portal.db.clone().close().await;

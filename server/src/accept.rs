@@ -15,6 +15,7 @@ mod connection;
 mod greeting;
 mod line;
 mod metered;
+mod pages;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,10 +32,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use self::call::{CallHandler, DEADLINE};
-use self::connection::{Ends, Handling, live};
+use self::connection::{Ends, Handling, Speech, live};
 pub use self::door::{Admission, Door, DoorSettings};
 pub use self::limits::Limits;
 pub use self::line::Line;
+use self::pages::Pages;
+pub use self::pages::{PAGE_DEADLINE, PageHandler};
 pub use self::turned_away::{ConnectionObserver, Crowding};
 pub use hyper::body::Incoming;
 
@@ -59,7 +62,26 @@ pub async fn serve(
     listeners: Vec<TcpListener>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let reception = Reception::open(door, handler, clock, listeners);
+    receive(door, Handling { handler, clock }, listeners, shutdown).await;
+}
+
+/// Serves browsers, and other clients of HTTP, as [`serve`] serves machines.
+pub async fn serve_pages(
+    door: Door,
+    handler: impl PageHandler,
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) {
+    receive(door, Pages(handler), listeners, shutdown).await;
+}
+
+async fn receive(
+    door: Door,
+    speech: impl Speech,
+    listeners: Vec<TcpListener>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let reception = Reception::open(door, speech, listeners);
     shutdown.await;
     let _ = tokio::time::timeout(DRAIN, reception.close()).await;
 }
@@ -73,17 +95,11 @@ struct Reception {
 
 impl Reception {
     /// Accepts connections from these listeners; the door decides who may connect. Everyone else is disconnected.
-    fn open(
-        door: Door,
-        handler: impl CallHandler,
-        clock: Arc<dyn Clock>,
-        listeners: Vec<TcpListener>,
-    ) -> Reception {
+    fn open(door: Door, speech: impl Speech, listeners: Vec<TcpListener>) -> Reception {
         let ends = Ends { stops: CancellationToken::new(), is_drained: CancellationToken::new() };
-        let (connections, handling) = (TaskTracker::new(), Arc::new(Handling { handler, clock }));
+        let (connections, speech) = (TaskTracker::new(), Arc::new(speech));
         for listener in listeners {
-            let receiving =
-                accept(listener, door.clone(), handling.clone(), connections.clone(), ends.clone());
+            let receiving = accept(listener, door.clone(), speech.clone(), connections.clone(), ends.clone());
             tokio::spawn(ends.stops.clone().run_until_cancelled_owned(receiving));
         }
         let telling = async move { door.places.tell_who_is_turned_away().await };
@@ -112,7 +128,7 @@ pub fn admin_connections(socket: UnixListener) -> impl Stream<Item = io::Result<
 async fn accept(
     listener: TcpListener,
     door: Door,
-    handling: Arc<Handling<impl CallHandler>>,
+    speech: Arc<impl Speech>,
     connections: TaskTracker,
     ends: Ends,
 ) {
@@ -130,7 +146,7 @@ async fn accept(
                 shortage.eases();
                 // Without a place, dropping the stream closes it.
                 let Some((place, admission)) = door.admit(peer.ip()) else { continue };
-                connections.spawn(live(stream, place, admission, handling.clone(), ends.clone()));
+                connections.spawn(live(stream, place, admission, speech.clone(), ends.clone()));
             }
             Err(error) => shortage.rest_after(&error).await,
         }

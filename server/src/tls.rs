@@ -126,6 +126,21 @@ impl Tls {
         }
     }
 
+    /// The same for browsers, which may speak HTTP/1.1, too.
+    #[must_use]
+    pub fn for_pages(self) -> Tls {
+        let for_pages = |server: Server| {
+            let mut config = ServerConfig::clone(&server.config);
+            config.alpn_protocols.push(b"http/1.1".to_vec());
+            Server { config: Arc::new(config), ..server }
+        };
+        match self {
+            Tls::Off => Tls::Off,
+            Tls::Offered(server) => Tls::Offered(for_pages(server)),
+            Tls::Required(server) => Tls::Required(for_pages(server)),
+        }
+    }
+
     /// Its name, as the setting `tls` has it.
     pub fn name(&self) -> &'static str {
         match self {

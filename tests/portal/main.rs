@@ -1,4 +1,5 @@
-//! The portal's database: every story of the battery on SQLite and on a real PostgreSQL, and the chapters that only one of them has.
+//! The portal's database: every story of the battery on SQLite and on a real PostgreSQL, and the chapters that only one of them has. And its
+//! pages, on both.
 //!
 //! Without PostgreSQL its half says NOT RUN, and fails where `CI` is set.
 
@@ -12,6 +13,7 @@ mod killed;
 mod open;
 mod random;
 mod replicas;
+mod web;
 
 mod on_sqlite {
     kms_portal::battery!(crate::open::sqlite);

@@ -30,14 +30,30 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-portal",
-        &["kms-portal-rules", "shared", "proto", "store", "server"],
-        &["kms-host", "kms-client", "kms-vendor", "sled", "fjall", "clap", "comfy-table"],
+        &["kms-portal-rules", "kms-portal-texts", "shared", "proto", "store", "server"],
+        &["kms-host", "kms-client", "kms-vendor", "sled", "fjall", "clap", "comfy-table", "axum", "askama"],
+    ),
+    ("kms-portal/texts", &["kms-client-texts", "shared"], &["tokio", "kms-portal"]),
+    (
+        "kms-portal/web",
+        &["kms-portal", "kms-portal-texts", "shared", "server"],
+        &["kms-host", "kms-client", "kms-vendor", "sqlx", "sled", "fjall", "clap", "tonic"],
     ),
     // No clock, no store, no network.
     ("kms-portal/rules", &["shared"], &["tokio", "sqlx", "rand", "kms-portal"]),
     (
         "kms-portal/cli",
-        &["kms-portal", "kms-client-texts", "shared", "proto", "store", "program", "server", "wire"],
+        &[
+            "kms-portal",
+            "kms-portal-web",
+            "kms-client-texts",
+            "shared",
+            "proto",
+            "store",
+            "program",
+            "server",
+            "wire",
+        ],
         &["kms-host", "kms-client", "kms-vendor", "sqlx", "sled", "fjall"],
     ),
     ("kms-vendor", &["shared", "proto", "store", "program"], &["kms-host", "kms-client", "tokio"]),
@@ -92,6 +108,8 @@ const OURS: &[&str] = &[
     "kms-portal",
     "kms-portal-cli",
     "kms-portal-rules",
+    "kms-portal-texts",
+    "kms-portal-web",
     "kms-vendor",
     "report",
 ];

@@ -36,11 +36,19 @@ pub(super) fn serve(home: &PortalHome, wanted: &Serve) -> Result<String, Failure
         opened.followed = Some(FollowedSettings { sources, settings, set_log });
         let listeners = Listeners::bind(&config).or_exit(EX_UNAVAILABLE)?;
         let mut stops = starting.done().await.or_exit(EX_UNAVAILABLE)?;
-        let running = run(opened, listeners, Arc::new(SystemClock::new()))?;
+        let mut running = run(opened, listeners, Arc::new(SystemClock::new()))?;
+        kms_portal_web::serve(&mut running);
         let listening: Vec<_> = running.addresses.iter().map(SocketAddr::to_string).collect();
         let listening = listening.join(" ");
         let staff: Vec<_> = running.staff_addresses.iter().map(SocketAddr::to_string).collect();
-        tracing::info!(listening, staff = staff.join(" "), version = env!("CARGO_PKG_VERSION"), "serving");
+        let web = running.web_address.as_ref().map(ToString::to_string).unwrap_or_default();
+        tracing::info!(
+            listening,
+            staff = staff.join(" "),
+            web,
+            version = env!("CARGO_PKG_VERSION"),
+            "serving"
+        );
         let check = running.self_check();
         tokio::spawn(supervised::feed_watchdog(check, running.stop.clone()));
         supervised::say_ready(&listening);

@@ -20,9 +20,10 @@ use shared::ids::{CertificateId, Fingerprint, Nonce, OrganisationId, ProductId};
 use shared::parts::HardwareParts;
 use shared::policy::Policy;
 use shared::product_key::{KeyKind, ProductKey, ProductTag};
-use shared::time::Timestamp;
+use shared::time::{Clock, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::api::PortalCore;
 use crate::db::{
     ActivateHost, ActivateMachine, By, CertifiedHost, CodeMachine, ConfirmMachine, ConfirmedMachine, Db,
     HostAsk, IssuedKey, KeyUnchanged, NewKey, Organisation, Product, Raise, ReleaseMachine, RenewHost,
@@ -124,6 +125,15 @@ impl World {
         let organisation = Organisation { id: ORGANISATION, name: "Example Works".into() };
         world.db.set_organisation(organisation, world.by("new")).await.unwrap().unwrap();
         world
+    }
+
+    /// The portal over this database.
+    pub fn portal(&self, clock: Arc<dyn Clock>) -> PortalCore {
+        let issuing = SecretKey::from_seed(&[2; 32]);
+        let certificate = self.issuer.certificate().encode();
+        let signed = SecretKey::from_seed(&[1; 32]).sign(Kind::IssuingCertificate, &certificate);
+        let issuer = Issuer::new(issuing, signed, &self.roots).unwrap();
+        PortalCore::new(self.db.clone(), self.pepper.clone(), self.roots.clone(), issuer, None, clock)
     }
 
     /// 16 bytes that no other story part has.

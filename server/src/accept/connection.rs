@@ -6,7 +6,7 @@
 //! - no call was open for 10 s, it is as old as [`CONNECTION_AGE`], or the program stops: it is asked to go
 //! - it sends too many frames, or does not read what the program sends (`metered`)
 //!
-//! `call` answers the calls.
+//! `call` answers the calls. `pages` speaks to browsers instead, on connections that begin in the same way.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -39,7 +39,7 @@ use crate::tls::Tls;
 const SPEAKING_LIMIT: Duration = Duration::from_secs(10);
 
 /// An older connection is asked to go, so that an added or repaired host gets its share of the peers.
-const CONNECTION_AGE: Duration = Duration::from_mins(5);
+pub(super) const CONNECTION_AGE: Duration = Duration::from_mins(5);
 
 /// The time for a peer without a call to go after it was asked to.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
@@ -68,6 +68,18 @@ pub(super) struct Ends {
     pub(super) is_drained: CancellationToken,
 }
 
+/// What is spoken on a connection once it is open.
+pub(super) trait Speech: Send + Sync + 'static {
+    /// Speaks until the connection ends. A place that is needed elsewhere drops the future.
+    fn converse(
+        self: Arc<Self>,
+        greeted: Greeted,
+        place: &Arc<Place>,
+        admission: &Admission,
+        ends: &Ends,
+    ) -> impl Future<Output = io::Result<()>> + Send;
+}
+
 /// What answers the calls, and the time in which their frames are counted.
 pub(super) struct Handling<H> {
     pub(super) handler: H,
@@ -79,12 +91,12 @@ pub(super) async fn live(
     stream: TcpStream,
     place: Place,
     admission: Arc<Admission>,
-    handling: Arc<Handling<impl CallHandler>>,
+    speech: Arc<impl Speech>,
     ends: Ends,
 ) {
     let place = Arc::new(place);
     let ended = tokio::select! {
-        ended = welcome(stream, &place, &admission, handling, &ends) => ended,
+        ended = welcome(stream, &place, &admission, speech, &ends) => ended,
         () = place.is_needed() => Err(io::Error::other("its place was needed")),
         () = ends.is_drained.cancelled() => Ok(()),
     };
@@ -100,7 +112,7 @@ async fn welcome(
     stream: TcpStream,
     place: &Arc<Place>,
     admission: &Admission,
-    handling: Arc<Handling<impl CallHandler>>,
+    speech: Arc<impl Speech>,
     ends: &Ends,
 ) -> io::Result<()> {
     // A call is one small message each way, so waiting for more data to send would only delay it.
@@ -117,22 +129,35 @@ async fn welcome(
         greeted = greeted => greeted?,
         () = ends.stops.cancelled() => return Ok(()),
     };
-    let at_once = admission.settings.calls_per_connection;
-    let line = |needs_tls| {
-        let allowance = Arc::new(Allowance::new(at_once, handling.clock.clone()));
-        Arc::new(Line::new(place.clone(), allowance, needs_tls))
-    };
-    let answer = |request, line: Arc<Line>| {
-        let handling = handling.clone();
-        async move { call::answer(&handling.handler, request, &line).await }
-    };
-    let stops = ends.stops.cancelled();
-    match greeted {
-        Greeted::Plain(stream) => {
-            let line = line(matches!(admission.tls, Tls::Required(_)));
-            Box::pin(speak(stream, line, at_once, answer, stops)).await
+    speech.converse(greeted, place, admission, ends).await
+}
+
+/// Calls of gRPC over HTTP/2.
+impl<H: CallHandler> Speech for Handling<H> {
+    async fn converse(
+        self: Arc<Self>,
+        greeted: Greeted,
+        place: &Arc<Place>,
+        admission: &Admission,
+        ends: &Ends,
+    ) -> io::Result<()> {
+        let at_once = admission.settings.calls_per_connection;
+        let line = |needs_tls| {
+            let allowance = Arc::new(Allowance::new(at_once, self.clock.clone()));
+            Arc::new(Line::new(place.clone(), allowance, needs_tls))
+        };
+        let answer = |request, line: Arc<Line>| {
+            let handling = self.clone();
+            async move { call::answer(&handling.handler, request, &line).await }
+        };
+        let stops = ends.stops.cancelled();
+        match greeted {
+            Greeted::Plain(stream) => {
+                let line = line(matches!(admission.tls, Tls::Required(_)));
+                Box::pin(speak(stream, line, at_once, answer, stops)).await
+            }
+            Greeted::Tls(stream) => Box::pin(speak(*stream, line(false), at_once, answer, stops)).await,
         }
-        Greeted::Tls(stream) => Box::pin(speak(*stream, line(false), at_once, answer, stops)).await,
     }
 }
 

@@ -364,7 +364,7 @@ fn the_letters_of_rows_are_no_part_of_a_code() {
             groups.chunks(4).zip('A'..).map(|(row, letter)| format!("  {letter}   {}", row.join("   ")));
         let rows: Vec<_> = rows.collect();
         for copied in [rows.join("\n"), rows.concat(), rows.join("\n").to_lowercase()] {
-            assert_eq!(wrong_groups(kind, form, &copied), [], "{copied}");
+            assert_eq!(wrong_groups(kind, form, &copied), [0_usize; 0], "{copied}");
             assert_eq!(CodeText::in_either_form(kind, &copied).groups().len(), groups.len(), "{copied}");
         }
         // What is wrong is named alone, also in a row that is typed by itself.

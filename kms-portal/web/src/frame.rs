@@ -1,0 +1,74 @@
+//! What every page has: a title, a menu, the languages.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _, Response};
+use kms_portal_texts::{Language, PortalTexts};
+
+/// What every page has.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub(crate) texts: Arc<PortalTexts>,
+    /// The path of the page.
+    pub(crate) path: String,
+    /// Who is signed in; none if nobody is.
+    pub(crate) menu: Option<Menu>,
+}
+
+/// Who is signed in, as the menu shows them.
+#[derive(Clone, Debug)]
+pub(crate) struct Menu {
+    /// Their address: one person may have several accounts.
+    pub(crate) address: String,
+    /// Whether they have something to do in an organisation.
+    pub(crate) is_admin: bool,
+}
+
+impl Frame {
+    /// A text without values.
+    pub(crate) fn t(&self, key: &str) -> String {
+        self.texts.of(key, &[])
+    }
+
+    /// A text with one value.
+    pub(crate) fn t1(&self, key: &str, name: &str, value: impl ToString) -> String {
+        self.texts.of(key, &[(name, &value.to_string())])
+    }
+
+    /// The language's tag, for `lang`.
+    pub(crate) fn tag(&self) -> &'static str {
+        self.texts.language().tag()
+    }
+
+    /// The languages, each with its own name.
+    #[expect(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn languages(&self) -> [(&'static str, &'static str); 4] {
+        [Language::English, Language::Dutch, Language::German, Language::French].map(|language| {
+            let name = match language {
+                Language::Dutch => "Nederlands",
+                Language::German => "Deutsch",
+                Language::French => "Français",
+                _ => "English",
+            };
+            (language.tag(), name)
+        })
+    }
+}
+
+/// A page, as an answer.
+pub(crate) fn page(page: &impl Template) -> Response {
+    page_with(StatusCode::OK, page)
+}
+
+/// A page with this status.
+pub(crate) fn page_with(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

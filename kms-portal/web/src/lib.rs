@@ -1,0 +1,72 @@
+//! What the portal is over HTTP: pages for people and administrators, and an API for the same actions.
+//!
+//! A request goes one way: `visitor` says who asks, in which language and from where; a page or a call of the API reads the form and asks
+//! `kms_portal`; `frame` renders what comes of it, and `refused` what does not. Nothing here knows SQL, and no rule stands here. Pages work
+//! without JavaScript, and no page asks another site for anything (`headers`).
+//!
+//! Read next: `pages`, one file for each subject; `templates/frame.html`, what every page has.
+
+mod frame;
+mod headers;
+mod pages;
+mod refused;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use kms_portal::RunningPortal;
+use kms_portal::api::PortalCore;
+use kms_portal::web_address::WebAddress;
+use kms_portal_texts::{Language, PortalTexts};
+use server::Source;
+use server::accept::PageHandler;
+use tower::ServiceExt as _;
+
+/// What every page and call has.
+#[derive(Clone)]
+pub(crate) struct Web {
+    /// The portal.
+    pub(crate) portal: Arc<PortalCore>,
+    /// Its address, as people type it.
+    pub(crate) address: Arc<WebAddress>,
+    texts: Arc<Vec<Arc<PortalTexts>>>,
+}
+
+impl Web {
+    /// The texts of a language.
+    pub(crate) fn texts(&self, language: Language) -> Arc<PortalTexts> {
+        let found = self.texts.iter().find(|texts| texts.language() == language);
+        found.or_else(|| self.texts.first()).cloned().unwrap_or_else(|| Arc::new(PortalTexts::new(language)))
+    }
+}
+
+/// Everything that is served, at its path.
+pub struct Site(Router);
+
+/// Serves pages and API at this portal's addresses for browsers, if it has any.
+pub fn serve(running: &mut RunningPortal) {
+    let Some(address) = running.web_address.clone() else { return };
+    running.serve_web(site(running.portal.clone(), address));
+}
+
+/// Pages and API of a portal, which people find at this address.
+pub fn site(portal: Arc<PortalCore>, address: WebAddress) -> Site {
+    let texts = PortalTexts::all().into_iter().map(Arc::new).collect();
+    let web = Web { portal, address: Arc::new(address), texts: Arc::new(texts) };
+    let pages = pages::routes(&web);
+    Site(headers::around(pages).with_state(web))
+}
+
+impl PageHandler for Site {
+    type Body = Body;
+
+    async fn answer(&self, request: Request<server::accept::Incoming>, source: Source) -> Response<Body> {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(source);
+        let Ok(answer) = self.0.clone().oneshot(request).await;
+        answer
+    }
+}

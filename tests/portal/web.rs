@@ -1,0 +1,83 @@
+//! The portal's pages and API as a browser meets them: real listener, real requests, both databases.
+//!
+//! A story gets a [`Site`]: a portal with nobody in it, whose clock the story moves. [`Browser`] keeps cookies and sends forms.
+
+mod browser;
+mod frame;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use kms_portal::api::PortalCore;
+use kms_portal::battery::{Opened, World};
+use kms_portal::web_address::WebAddress;
+use server::accept::{Admission, Door, DoorSettings, Limits, serve_pages};
+use server::tls::Tls;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use world::TestClock;
+
+pub(crate) use browser::Browser;
+
+/// A portal with pages.
+#[expect(dead_code, reason = "stories of accounts use all of it")]
+pub(crate) struct Site {
+    /// The words of the battery, on the same database.
+    pub(crate) world: World,
+    pub(crate) portal: Arc<PortalCore>,
+    pub(crate) clock: Arc<TestClock>,
+    at: SocketAddr,
+    _stops: DropGuard,
+}
+
+impl Site {
+    async fn open(opened: Opened) -> Site {
+        let world = World::new(opened).await;
+        let clock = Arc::new(TestClock::at(world.now));
+        let portal = Arc::new(world.portal(clock.clone()));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let address = WebAddress::new(&format!("http://localhost:{}", at.port())).unwrap();
+        let settings = DoorSettings {
+            connections: 64,
+            connections_per_address: 64,
+            calls_per_connection: 8,
+            allow: Vec::new(),
+        };
+        let admission = Admission { settings, limits: Limits { in_all: 64, per_address: 64 }, tls: Tls::Off };
+        let door = Door::new(admission, "kms-portal.toml", Arc::new(()));
+        let stop = CancellationToken::new();
+        let site = kms_portal_web::site(portal.clone(), address);
+        tokio::spawn(serve_pages(door, site, vec![listener], stop.clone().cancelled_owned()));
+        Site { world, portal, clock, at, _stops: stop.drop_guard() }
+    }
+
+    /// A browser that has never been here.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.at)
+    }
+}
+
+/// Makes a test of each story on both databases.
+macro_rules! on_both {
+    ($($story:ident)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(crate::web::opened(crate::open::sqlite().await).await.unwrap()).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let Some(site) = crate::web::opened(crate::open::postgres().await).await else { return };
+                super::$story(site).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+pub(crate) async fn opened(opened: Option<Opened>) -> Option<Site> {
+    Some(Site::open(opened?).await)
+}
