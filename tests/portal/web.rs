@@ -3,6 +3,7 @@
 //! A story gets a [`Site`]: a portal with nobody in it, whose clock the story moves. [`Browser`] keeps cookies and sends forms.
 
 mod browser;
+mod driven;
 mod frame;
 
 use std::net::SocketAddr;
@@ -49,6 +50,11 @@ impl Site {
         let site = kms_portal_web::site(portal.clone(), address);
         tokio::spawn(serve_pages(door, site, vec![listener], stop.clone().cancelled_owned()));
         Site { world, portal, clock, at, _stops: stop.drop_guard() }
+    }
+
+    /// Its address, as people type it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://localhost:{}", self.at.port())
     }
 
     /// A browser that has never been here.
