@@ -5,6 +5,7 @@
 mod browser;
 mod driven;
 mod frame;
+mod secure;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,22 +33,26 @@ pub(crate) struct Site {
 
 impl Site {
     async fn open(opened: Opened) -> Site {
-        let world = World::new(opened).await;
+        Site::serve(World::new(opened).await, Tls::Off, None).await
+    }
+
+    /// Serves pages with this TLS, at this address or at its own.
+    async fn serve(world: World, tls: Tls, address: Option<WebAddress>) -> Site {
         let clock = Arc::new(TestClock::at(world.now));
         let portal = Arc::new(world.portal(clock.clone()));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let at = listener.local_addr().unwrap();
-        let address = WebAddress::new(&format!("http://localhost:{}", at.port())).unwrap();
+        let own = || WebAddress::new(&format!("http://localhost:{}", at.port())).unwrap();
         let settings = DoorSettings {
             connections: 64,
             connections_per_address: 64,
             calls_per_connection: 8,
             allow: Vec::new(),
         };
-        let admission = Admission { settings, limits: Limits { in_all: 64, per_address: 64 }, tls: Tls::Off };
+        let admission = Admission { settings, limits: Limits { in_all: 64, per_address: 64 }, tls };
         let door = Door::new(admission, "kms-portal.toml", Arc::new(()));
         let stop = CancellationToken::new();
-        let site = kms_portal_web::site(portal.clone(), address);
+        let site = kms_portal_web::site(portal.clone(), address.unwrap_or_else(own));
         tokio::spawn(serve_pages(door, site, vec![listener], stop.clone().cancelled_owned()));
         Site { world, portal, clock, at, _stops: stop.drop_guard() }
     }
