@@ -28,7 +28,6 @@ pub(crate) struct Got {
     pub(crate) body: String,
 }
 
-#[allow(dead_code, reason = "stories of accounts use all of it")]
 impl Got {
     /// Where it sends the browser.
     pub(crate) fn location(&self) -> &str {
