@@ -8,8 +8,10 @@
 //! | `settings.rs` | the settings of this machine: name servers, search list, time limits |
 //! | `servers.rs` | one question to those servers |
 //! | `answer.rs` | what an answer says; aliases |
+//! | `authorities.rs` | TXT records, at the servers that are responsible for a name |
 
 mod answer;
+mod authorities;
 mod servers;
 mod settings;
 
@@ -26,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::answer::{ALIASES_MAX, NameAnswer};
+pub use crate::authorities::{Authorities, AuthorityAnswer};
 use crate::servers::Servers;
 use crate::settings::ResolverSettings;
 

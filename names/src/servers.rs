@@ -32,9 +32,26 @@ pub(crate) struct Servers {
     timeout: Duration,
     attempts: u32,
     tcp_only: bool,
+    /// Whether they are to ask others. If not, only what they are responsible for is an answer.
+    recursion: bool,
 }
 
+/// How patiently a server is asked that is responsible for a name.
+const RESPONSIBLE_TIMEOUT: Duration = Duration::from_secs(2);
+const RESPONSIBLE_ATTEMPTS: u32 = 2;
+
 impl Servers {
+    /// One server, about what it is responsible for.
+    pub(crate) fn responsible(server: SocketAddr) -> Servers {
+        Servers {
+            addresses: vec![server],
+            timeout: RESPONSIBLE_TIMEOUT,
+            attempts: RESPONSIBLE_ATTEMPTS,
+            tcp_only: false,
+            recursion: false,
+        }
+    }
+
     pub(crate) fn of(settings: &ResolverSettings, name_server: Option<SocketAddr>) -> Servers {
         let mut addresses = name_server.map_or_else(|| settings.servers.clone(), |server| vec![server]);
         if settings.rotate {
@@ -43,7 +60,7 @@ impl Servers {
             addresses.rotate_left(drawn);
         }
         let ResolverSettings { timeout, attempts, tcp_only, .. } = *settings;
-        Servers { addresses, timeout, attempts, tcp_only }
+        Servers { addresses, timeout, attempts, tcp_only, recursion: true }
     }
 
     /// The first answer that says whether there are such records.
@@ -52,7 +69,7 @@ impl Servers {
     /// No server gave one; what each said instead.
     pub(crate) async fn ask(&self, name: &Name, kind: RecordType) -> Result<Message, String> {
         let mut question = Message::query();
-        question.metadata.recursion_desired = true;
+        question.metadata.recursion_desired = self.recursion;
         question.add_query(Query::query(name.clone(), kind));
         let mut waiting = self.addresses.iter().copied();
         let mut running = JoinSet::new();
@@ -97,6 +114,9 @@ impl Servers {
         };
         let about = &answer.metadata;
         match about.response_code {
+            ResponseCode::NoError | ResponseCode::NXDomain if !self.recursion && !about.authoritative => {
+                Err("it is not responsible for the name".to_owned())
+            }
             // It refers to other servers, and asks none of them itself.
             ResponseCode::NoError
                 if answer.answers.is_empty() && !about.authoritative && !about.recursion_available =>

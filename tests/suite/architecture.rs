@@ -30,7 +30,7 @@ const IMPORTS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "kms-portal",
-        &["kms-portal-rules", "kms-portal-texts", "shared", "proto", "store", "server"],
+        &["kms-portal-rules", "kms-portal-texts", "shared", "proto", "store", "names", "server"],
         &["kms-host", "kms-client", "kms-vendor", "sled", "fjall", "clap", "comfy-table", "axum", "askama"],
     ),
     ("kms-portal/texts", &["kms-client-texts", "shared"], &["tokio", "kms-portal"]),
