@@ -8,10 +8,11 @@
 //!
 //! Of people: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
 //! `seats`, who gets a licence; `conflicts`, who has one that no longer fits; `kept`, what is restored within 30 days;
-//! `domains`, how an organisation proves that a domain is its own; `devices`, where a person's licence is used;
+//! `claimable`, which domains an organisation can have; `domains`, how it proves that one is its own; `devices`, where a person's licence is used;
 //! `device_codes`, how a device signs in; `addresses`, which of them are the same; `guesses`, how often somebody may be wrong.
 
 pub mod addresses;
+pub mod claimable;
 pub mod conflicts;
 pub mod device_codes;
 pub mod devices;
