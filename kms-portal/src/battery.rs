@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 #![expect(missing_docs, reason = "the names of stories say what they are about")]
 
+pub mod api_tokens;
 pub mod codes;
 pub mod crowd;
 pub mod hosts;
@@ -35,6 +36,12 @@ macro_rules! battery {
     };
     ($open:path) => {
         $crate::battery! { @ $open;
+            api_tokens:
+                a_token_does_what_both_its_roles_and_its_maker_may
+                a_token_is_of_no_use_once_it_was_taken_back_or_has_ended
+                tokens_are_made_and_taken_back_by_those_who_give_roles_in_their_own_organisation
+                one_of_twenty_calls_with_one_key_is_carried_out_and_its_answer_given_again_for_a_day
+                the_answers_that_are_kept_for_a_token_have_a_bound;
             codes:
                 a_machine_by_codes_takes_one_place_however_often_it_calls
                 a_machine_that_comes_online_keeps_the_place_of_its_call

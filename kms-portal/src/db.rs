@@ -38,7 +38,7 @@ use shared::revocation::SignedList;
 use shared::time::Timestamp;
 
 use crate::issue::{Issue, Pepper, Unconfirmed};
-use crate::staff_token::TokenDigest;
+use crate::token::TokenDigest;
 
 pub use catalogue::{NotCatalogued, Organisation, Product};
 pub use changes::{By, CheckedChanges, StaffChange};
@@ -49,8 +49,9 @@ pub use hosts::{
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
 pub use people::{
-    Actor, Assignment, NamedOffer, NamedService, NewPerson, PeopleUnchanged, Person, PersonFilter,
-    SoldSubscription, SubscriptionChange,
+    Actor, Assignment, CallKey, CallStart, GivenAnswer, KnownApiToken, NamedOffer, NamedService, NewApiToken,
+    NewPerson, PeopleUnchanged, Person, PersonFilter, Principal, SoldSubscription, SubscriptionChange,
+    TokenRefused,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

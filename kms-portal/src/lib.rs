@@ -2,7 +2,7 @@
 //!
 //! It holds an issuing key that a root has signed for a year, and never a root. Read next: the nested crate `rules`, what a key allows; `db`, what
 //! is kept of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
-//! the calls; `roles`, which of them staff may make, and `staff_token`, by which it is known; `home`, the data directory; `run`, which puts
+//! the calls; `roles`, which of them staff may make, and `token`, by which it is known; `home`, the data directory; `run`, which puts
 //! them together, and `reload`. The commands are the nested crate `cli`.
 
 pub mod api;
@@ -17,7 +17,7 @@ pub mod reload;
 pub mod remedy;
 pub mod roles;
 pub mod run;
-pub mod staff_token;
+pub mod token;
 pub mod web_address;
 
 pub use kms_portal_rules as rules;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use kms_portal::home::PortalHome;
 use kms_portal::remedy;
-use kms_portal::staff_token::StaffToken;
+use kms_portal::token::StaffToken;
 use program::exit::{
     EX_CONFIG, EX_DATAERR, EX_IOERR, EX_NOINPUT, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
 };

@@ -39,4 +39,6 @@ shared::ids! {
     GroupId;
     /// A device on which a person has signed in: random.
     DeviceId;
+    /// A token of a program that acts for an organisation: random.
+    ApiTokenId;
 }

@@ -59,6 +59,9 @@ impl AdminRoles {
     /// Of somebody who is no administrator.
     pub const NONE: AdminRoles = AdminRoles(0);
 
+    /// Every role.
+    pub const ALL: AdminRoles = AdminRoles((1 << AdminRole::ALL.len()) - 1);
+
     /// These roles.
     pub fn of(roles: impl IntoIterator<Item = AdminRole>) -> AdminRoles {
         AdminRoles(roles.into_iter().fold(0, |bits, role| bits | role.bit()))

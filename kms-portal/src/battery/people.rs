@@ -35,16 +35,16 @@ fn roles(of: &[AdminRole]) -> AdminRoles {
 }
 
 impl World {
-    fn staff(&self) -> Actor {
-        Actor { person: None, by: self.by("as the customer asked") }
+    pub(super) fn staff(&self) -> Actor {
+        Actor::staff(self.by("as the customer asked"))
     }
 
-    fn person(&self, id: PersonId) -> Actor {
-        Actor { person: Some(id), by: self.by("") }
+    pub(super) fn person(&self, id: PersonId) -> Actor {
+        Actor::person(id, self.by(""))
     }
 
     /// Basic has mail and files. Voice is not offered in Aruba. Mail-plus excludes mail.
-    async fn shop(&self) {
+    pub(super) async fn shop(&self) {
         let plain = OfferedService::default;
         let aruba = Country::from_code("AW").unwrap();
         let offers = [
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    async fn buys(&self, name: &str, seats: u32) -> SubscriptionId {
+    pub(super) async fn buys(&self, name: &str, seats: u32) -> SubscriptionId {
         let id = SubscriptionId::from_bytes(self.draw());
         let sold = SoldSubscription {
             id,
@@ -76,7 +76,7 @@ impl World {
         id
     }
 
-    async fn add(
+    pub(super) async fn add(
         &self,
         address: &str,
         organisation: Option<OrganisationId>,
@@ -87,18 +87,18 @@ impl World {
         self.db.add_person(person, self.staff()).await.unwrap().map(|()| id)
     }
 
-    async fn someone(&self) -> PersonId {
+    pub(super) async fn someone(&self) -> PersonId {
         let number = u128::from_be_bytes(self.draw());
         self.add(&format!("p{number}@example.com"), Some(ORGANISATION)).await.unwrap()
     }
 
-    async fn admin(&self, of: &[AdminRole]) -> PersonId {
+    pub(super) async fn admin(&self, of: &[AdminRole]) -> PersonId {
         let person = self.someone().await;
         self.db.set_roles(person, roles(of), self.staff()).await.unwrap().unwrap();
         person
     }
 
-    async fn assign(
+    pub(super) async fn assign(
         &self,
         people: &[PersonId],
         change: SeatChange,

@@ -4,23 +4,30 @@
 //! whose roles are read in the transaction that writes: a role that was taken away a second ago is of no use. Locks are taken in one order:
 //! the organisation, then what `changes` locks.
 
+mod api_calls;
+mod api_tokens;
 mod offers;
 mod persons;
 mod seats;
 mod subscriptions;
 
-use kms_portal_rules::PersonId;
+use kms_portal_rules::{ApiTokenId, PersonId};
 
 use kms_portal_rules::life::{NotCancelled, NotRenewed};
 use kms_portal_rules::offers::Offers;
 use kms_portal_rules::rights::{Act, AdminRoles, Forbidden, LastGeneral, check};
 use kms_portal_rules::seats::{Plan, SeatChange};
 use shared::ids::OrganisationId;
+use shared::time::Timestamp;
 
 use super::changes::By;
 use super::sql::Sql;
+use super::work::or_refuse;
 use super::{Db, DbError};
+use crate::token::TokenDigest;
 
+pub use api_calls::{CallKey, CallStart, GivenAnswer};
+pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
 pub use offers::{NamedOffer, NamedService};
 pub use persons::{NewPerson, Person, PersonFilter};
 pub use seats::Assignment;
@@ -29,10 +36,38 @@ pub use subscriptions::{SoldSubscription, SubscriptionChange};
 /// Who changes something in an organisation.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The person, or nobody for the vendor's staff, who may do everything.
-    pub person: Option<PersonId>,
+    /// By whose right it is done.
+    pub principal: Principal,
     /// As the change is noted.
     pub by: By,
+}
+
+/// By whose right something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// The vendor's staff, who may do everything.
+    Staff,
+    /// A person, by the roles that they have at that moment.
+    Person(PersonId),
+    /// A token, by its roles, and never by more than those of the person who made it.
+    Token(ApiTokenId),
+}
+
+impl Actor {
+    /// Somebody of the vendor's staff.
+    pub const fn staff(by: By) -> Actor {
+        Actor { principal: Principal::Staff, by }
+    }
+
+    /// A person.
+    pub const fn person(person: PersonId, by: By) -> Actor {
+        Actor { principal: Principal::Person(person), by }
+    }
+
+    /// A program with a token.
+    pub const fn token(token: ApiTokenId, by: By) -> Actor {
+        Actor { principal: Principal::Token(token), by }
+    }
 }
 
 /// Why nothing was changed.
@@ -57,6 +92,9 @@ pub enum PeopleUnchanged {
     /// There is no such subscription in the organisation.
     #[error("no such subscription is known")]
     UnknownSubscription,
+    /// There is no such token in the organisation.
+    #[error("no such token is known")]
+    UnknownToken,
     /// Somebody in the organisation has this address.
     #[error("another account has this address")]
     AddressTaken,
@@ -175,6 +213,55 @@ impl Db {
         self.read(subscriptions::ListSubscriptions(organisation)).await
     }
 
+    /// Makes a token for a program of an organisation.
+    pub async fn make_api_token(
+        &self,
+        token: NewApiToken,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(api_tokens::MakeApiToken { token, actor }).await
+    }
+
+    /// Takes a token of an organisation back. It is of no use from the next call on.
+    pub async fn revoke_api_token(
+        &self,
+        organisation: OrganisationId,
+        id: ApiTokenId,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(api_tokens::RevokeApiToken { organisation, id, actor }).await
+    }
+
+    /// The tokens of an organisation, the latest first.
+    pub async fn api_tokens(&self, organisation: OrganisationId) -> Result<Vec<KnownApiToken>, DbError> {
+        self.read(api_tokens::ListApiTokens(organisation)).await
+    }
+
+    /// The token with this digest, and whether it may do this now.
+    pub async fn admit_token(
+        &self,
+        digest: TokenDigest,
+        act: Act,
+        now: Timestamp,
+    ) -> Result<Option<(KnownApiToken, Result<(), TokenRefused>)>, DbError> {
+        self.read(api_tokens::AdmitToken { digest, act, now }).await
+    }
+
+    /// Notes when a token was used.
+    pub async fn use_api_token(&self, id: ApiTokenId, at: Timestamp) -> Result<(), DbError> {
+        self.write(api_tokens::UseApiToken { id, at }).await
+    }
+
+    /// Begins a call that is to be carried out once.
+    pub async fn start_call(&self, call: CallKey, now: Timestamp) -> Result<CallStart, DbError> {
+        self.write(api_calls::StartCall { call, now }).await
+    }
+
+    /// Keeps the answer of a call that was carried out; without one, the call may be tried again.
+    pub async fn end_call(&self, call: CallKey, answer: Option<GivenAnswer>) -> Result<(), DbError> {
+        self.write(api_calls::EndCall { call, answer }).await
+    }
+
     /// Changes the seats of many people at once, or says what that would do.
     pub async fn assign(&self, assignment: Assignment) -> Result<Result<Plan, PeopleUnchanged>, DbError> {
         if assignment.dry_run { self.read(assignment).await } else { self.write(assignment).await }
@@ -189,13 +276,30 @@ async fn allow(
     act: Act,
     to: Option<AdminRoles>,
 ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-    let Some(person) = actor.person else { return Ok(Ok(())) };
+    // Whoever acts, and the person by whose right a token does.
+    let rights = match actor.principal {
+        Principal::Staff => return Ok(Ok(())),
+        Principal::Person(person) => [roles_here(sql, person, organisation).await?, Some(AdminRoles::ALL)],
+        Principal::Token(token) => api_tokens::rights(sql, token, organisation, actor.by.at).await?,
+    };
+    for own in rights {
+        let Some(own) = own else { return Ok(Err(PeopleUnchanged::UnknownOrganisation)) };
+        or_refuse!(check(own, act, to));
+    }
+    Ok(Ok(()))
+}
+
+/// The roles of somebody who is in the organisation and can sign in.
+async fn roles_here(
+    sql: &mut dyn Sql,
+    person: PersonId,
+    organisation: OrganisationId,
+) -> Result<Option<AdminRoles>, DbError> {
     let here = "SELECT id FROM people WHERE id = $1 AND organisation = $2 AND blocked_at IS NULL AND deleted_at IS NULL";
     if sql.row(here, &[person.as_bytes().into(), organisation.as_bytes().into()]).await?.is_none() {
-        return Ok(Err(PeopleUnchanged::UnknownOrganisation));
+        return Ok(None);
     }
-    let own = persons::roles(sql, person).await?;
-    Ok(check(own, act, to).map_err(PeopleUnchanged::from))
+    persons::roles(sql, person).await.map(Some)
 }
 
 /// Takes the lock of an organisation. What follows is true until the transaction ends.

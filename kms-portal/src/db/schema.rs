@@ -16,7 +16,7 @@ pub(super) const SQLITE: Dialect = Dialect { bytes: "BLOB", number: "INTEGER", s
 pub(super) const POSTGRES: Dialect = Dialect { bytes: "BYTEA", number: "BIGINT", strict: "" };
 
 /// Every migration, the oldest first: its number, what it is for, and its text. One that has shipped is never changed.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "keys, hosts and machines", include_str!("migrations/001-keys.sql")),
     (2, "revocations", include_str!("migrations/002-revocations.sql")),
     (3, "codes", include_str!("migrations/003-codes.sql")),
@@ -24,6 +24,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "the pepper", include_str!("migrations/005-pepper.sql")),
     (6, "withdrawn revocations", include_str!("migrations/006-withdrawn.sql")),
     (7, "people", include_str!("migrations/007-people.sql")),
+    (14, "tokens of organisations", include_str!("migrations/014-api.sql")),
 ];
 
 /// What brings a database to this release. It refuses one that a newer release has been at.

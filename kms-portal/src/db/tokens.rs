@@ -8,7 +8,7 @@ use super::changes::{By, note};
 use super::sql::{Sql, SqlRow};
 use super::work::Work;
 use crate::roles::Role;
-use crate::staff_token::TokenDigest;
+use crate::token::TokenDigest;
 
 /// What is known of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use kms_portal::db::{By, Db, NewToken};
 use kms_portal::roles::{CALLS, Role};
-use kms_portal::staff_token::StaffToken;
+use kms_portal::token::StaffToken;
 use shared::time::Clock as _;
 use tonic::Code;
 use tonic::Status;

@@ -23,7 +23,7 @@ use crate::api::refusals::status;
 use crate::api::{PortalCore, WrongKeys};
 use crate::db::KnownToken;
 use crate::roles::{self, Right};
-use crate::staff_token::StaffToken;
+use crate::token::StaffToken;
 
 /// How exactly the last use of a token is kept. The exact time would cost a write for each call.
 const USE_NOTED: Duration = Duration::from_hours(1);

@@ -1,14 +1,12 @@
 //! Issues and revokes tokens.
 
 use proto::portal::v1 as w;
-use rand::RngExt as _;
 use tonic::Status;
-use zeroize::Zeroizing;
 
 use super::{Staff, time};
 use crate::db::{By, NewToken, TokenLike};
 use crate::roles::Role;
-use crate::staff_token::StaffToken;
+use crate::token::StaffToken;
 
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 64;
@@ -27,9 +25,7 @@ pub(super) async fn issue(
     if ends_at.is_some_and(|ends_at| ends_at <= by.at) {
         return Err(Status::invalid_argument("the token would have ended already"));
     }
-    let mut random = Zeroizing::new([0; StaffToken::BYTES]);
-    rand::rng().fill(&mut *random);
-    let token = StaffToken::new(random);
+    let token = StaffToken::draw();
     let who = by.who.clone();
     let new = NewToken { name: name.clone(), digest: token.digest(), role, ends_at };
     if let Err(TokenLike(known)) = staff.ask(staff.portal.db.issue_token(new, by)).await? {

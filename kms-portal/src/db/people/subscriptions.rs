@@ -14,7 +14,7 @@ use shared::ids::OrganisationId;
 use shared::time::{Timestamp, from_ms, to_ms};
 
 use super::offers::offer_in;
-use super::{Actor, PeopleUnchanged, allow, lock};
+use super::{Actor, PeopleUnchanged, Principal, allow, lock};
 use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow, Value};
@@ -126,7 +126,7 @@ impl Work for ChangeSubscription {
         let Some(found) = sql.row(find, &values).await? else {
             return Ok(Err(PeopleUnchanged::UnknownSubscription));
         };
-        if self.change.is_the_vendors() && self.actor.person.is_some() {
+        if self.change.is_the_vendors() && self.actor.principal != Principal::Staff {
             return Ok(Err(PeopleUnchanged::NotRenewed(kms_portal_rules::life::NotRenewed::AskTheVendor)));
         }
         let mut subscription = read(&found)?;
