@@ -12,6 +12,7 @@ pub mod crowd;
 pub mod hosts;
 pub mod leaving;
 pub mod machines;
+pub mod outbox;
 pub mod people;
 pub mod random;
 pub mod revoking;
@@ -95,6 +96,13 @@ macro_rules! battery {
                 no_key_and_another_products_key_look_the_same
                 an_issuer_that_has_ended_signs_nothing_and_nothing_is_taken
                 a_raised_key_gives_more_and_a_lowered_one_takes_nothing_away;
+            outbox:
+                a_message_is_taken_when_it_is_due_and_tried_less_and_less_often
+                a_message_that_was_sent_leaves_no_text_behind
+                what_cannot_be_delivered_is_given_up_and_tried_again_when_somebody_says_so
+                a_service_is_told_of_one_person_in_order_and_of_another_at_once
+                messages_are_listed_page_by_page
+                ten_workers_take_each_message_once;
             people:
                 the_last_general_administrator_stays_whatever_is_tried
                 two_general_administrators_who_demote_each_other_leave_one

@@ -48,6 +48,7 @@ pub use hosts::{
     SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
+pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::{
     Actor, Assignment, CallKey, CallStart, GivenAnswer, KnownApiToken, NamedOffer, NamedService, NewApiToken,
     NewPerson, PeopleUnchanged, Person, PersonFilter, Principal, SoldSubscription, SubscriptionChange,

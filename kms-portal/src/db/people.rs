@@ -7,6 +7,7 @@
 mod api_calls;
 mod api_tokens;
 mod offers;
+pub(super) mod outbox;
 mod persons;
 mod seats;
 mod subscriptions;
