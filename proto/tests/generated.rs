@@ -10,7 +10,7 @@ use std::path::Path;
 
 use prost::Message;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "kms/v1/signed.proto",
     "kms/v1/certificate.proto",
     "kms/v1/ask.proto",
@@ -23,6 +23,7 @@ const FILES: [&str; 13] = [
     "kms/state/v1/saved.proto",
     "kms/admin/v1/admin.proto",
     "kms/vendor/v1/vendor.proto",
+    "kms/vendor/v1/account.proto",
     "kms/portal/v1/portal.proto",
 ];
 

@@ -198,7 +198,7 @@ impl MachineRelease {
 
 /// Verifies an ask with the key that stands inside it. It has to be read once for that key before it is verified; nothing else of
 /// that reading leaves this function.
-fn open<M: Message + Default>(
+pub(crate) fn open<M: Message + Default>(
     signed: &Signed,
     kind: Kind,
     key: impl Fn(&M) -> Bytes,
@@ -209,7 +209,7 @@ fn open<M: Message + Default>(
     Ok((key, verified.decode().map_err(ActivationError::Signature)?))
 }
 
-fn field<T>(value: Option<T>, name: &'static str) -> Result<T, ActivationError> {
+pub(crate) fn field<T>(value: Option<T>, name: &'static str) -> Result<T, ActivationError> {
     value.ok_or(ActivationError::Field(name))
 }
 

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 
 /// How long before the ask a confirmation may have been made, for the clocks of machine and portal differ. Otherwise an issuing key
 /// that is stolen after its end could still confirm, at an instant that is long past.
-const CLOCK_TOLERANCE: Duration = Duration::from_hours(24);
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_hours(24);
 
 /// What licenses a machine by a product key, for as long as it says.
 #[derive(Clone, Debug)]
@@ -185,15 +185,15 @@ impl Confirmation {
     }
 }
 
-fn matches(is_ours: bool, what: &'static str) -> Result<(), ConfirmationError> {
+pub(crate) fn matches(is_ours: bool, what: &'static str) -> Result<(), ConfirmationError> {
     if is_ours { Ok(()) } else { Err(ConfirmationError::Mismatch(what)) }
 }
 
-/// Why a confirmation licenses nobody, or not this machine.
+/// Why a confirmation or a user lease licenses nobody, or not this machine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfirmationError {
     /// Bytes or fields that do not fit.
-    #[error("the confirmation is malformed")]
+    #[error("it is malformed")]
     Malformed,
     /// Its issuing certificate does not end in a pinned root, was not valid when it confirmed, or may not confirm this.
     #[error("{0}")]
@@ -202,7 +202,7 @@ pub enum ConfirmationError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// It has a `must_understand` bit that this release does not know.
-    #[error("the confirmation needs a newer release on this side")]
+    #[error("it needs a newer release on this side")]
     NotUnderstood,
     /// Its features are none.
     #[error("{0}")]
@@ -210,11 +210,11 @@ pub enum ConfirmationError {
     /// It names something else than was asked, or than this machine has.
     #[error("its {0} is not the one that was asked for")]
     Mismatch(&'static str),
-    /// The key was bought by an organisation of this name, and another one may license this copy.
-    #[error("the key belongs to {0}")]
+    /// An organisation of this name has bought it, and another one may license this copy.
+    #[error("the license belongs to {0}")]
     OtherOrganisation(String),
     /// It was made before it was asked for.
-    #[error("it was confirmed at {confirmed_at}, before it was asked for")]
+    #[error("it was signed at {confirmed_at}, before it was asked for")]
     BeforeTheAsk {
         /// When.
         confirmed_at: Timestamp,

@@ -56,6 +56,10 @@ named! {
         ConfirmationId, "kms.confirmation-id.v1";
         /// The numbers to call where codes are read aloud.
         Telephones, "kms.telephones.v1";
+        /// What a machine asks the vendor's portal for whoever signs in on it.
+        AccountAsk, "kms.account-ask.v1";
+        /// A license by an account.
+        UserLease, "kms.user-lease.v1";
     }
 }
 

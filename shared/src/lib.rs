@@ -44,6 +44,9 @@ pub mod confirmation;
 #[cfg(feature = "keys")]
 pub mod parts;
 
+#[cfg(feature = "accounts")]
+pub mod user_lease;
+
 #[cfg(feature = "codes")]
 pub mod codes;
 #[cfg(feature = "codes")]

@@ -770,3 +770,127 @@ pub mod vendor_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What a machine asks for whoever signs in on it (`kms.account-ask.v1`).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccountAsk {
+    /// The machine's Ed25519 public key, 32 bytes: it has signed this.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub machine_key: ::prost::bytes::Bytes,
+    /// The product's id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub product: ::prost::bytes::Bytes,
+    /// What is asked. An ask for one thing is none for another.
+    #[prost(enumeration = "AccountPurpose", tag = "3")]
+    pub purpose: i32,
+    /// The name of this ask, random, 16 bytes.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub nonce: ::prost::bytes::Bytes,
+    /// The machine's clock when it made this ask.
+    #[prost(int64, tag = "5")]
+    pub asked_at: i64,
+    /// Tells installations apart, 16 bytes; empty where the machine has none.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub fingerprint: ::prost::bytes::Bytes,
+    /// Tells hardware apart; absent where the machine can read none of it.
+    #[prost(message, optional, tag = "7")]
+    pub parts: ::core::option::Option<Parts>,
+    /// How people call this machine, 64 bytes at most; only with an ask to sign in. Whoever lets it in sees it.
+    #[prost(string, tag = "8")]
+    pub device_name: ::prost::alloc::string::String,
+}
+/// What licenses a machine for a person (`kms.user-lease.v1`), signed by the portal's issuing key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserLease {
+    /// The machine's id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub machine: ::prost::bytes::Bytes,
+    /// The product's id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub product: ::prost::bytes::Bytes,
+    /// The person, 16 bytes: another id for each product.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub person: ::prost::bytes::Bytes,
+    /// The account, as people call it: its address. 254 bytes at most.
+    #[prost(string, tag = "4")]
+    pub account: ::prost::alloc::string::String,
+    /// Whose licence the person uses.
+    #[prost(message, optional, tag = "5")]
+    pub organisation: ::core::option::Option<super::super::v1::Organisation>,
+    /// What the person has, as the vendor names it.
+    #[prost(string, tag = "6")]
+    pub offer: ::prost::alloc::string::String,
+    /// What belongs to it beside the product, as in a host certificate.
+    #[prost(string, repeated, tag = "7")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The portal's clock when it signed this.
+    #[prost(int64, tag = "8")]
+    pub issued_at: i64,
+    /// When the machine asks for the next one.
+    #[prost(int64, tag = "9")]
+    pub renew_after: i64,
+    /// The first instant at which it licenses nobody any more.
+    #[prost(int64, tag = "10")]
+    pub not_after: i64,
+    /// The nonce of the ask.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub nonce: ::prost::bytes::Bytes,
+    /// The ask's.
+    #[prost(bytes = "bytes", tag = "12")]
+    pub fingerprint: ::prost::bytes::Bytes,
+    /// The ask's.
+    #[prost(message, optional, tag = "13")]
+    pub parts: ::core::option::Option<Parts>,
+    /// Whether it is for a test; the client shows it in every status.
+    #[prost(bool, tag = "14")]
+    pub test: bool,
+    /// Bits that a reader has to know; one that it does not know makes it refuse the lease.
+    #[prost(uint32, tag = "15")]
+    pub must_understand: u32,
+}
+/// A user lease as it travels, and as a machine keeps it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignedUserLease {
+    /// A `UserLease`, signed by the issuing key.
+    #[prost(message, optional, tag = "1")]
+    pub signed: ::core::option::Option<super::super::v1::Signed>,
+    /// The `kms.v1.IssuingCertificate` of that key, signed by a root.
+    #[prost(message, optional, tag = "2")]
+    pub issuing_certificate: ::core::option::Option<super::super::v1::Signed>,
+}
+/// What a machine asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AccountPurpose {
+    /// Nothing that this release knows.
+    Unspecified = 0,
+    /// To be let in by a person.
+    SignIn = 1,
+    /// A new lease for the person who has let it in.
+    Renew = 2,
+    /// To be forgotten.
+    SignOut = 3,
+}
+impl AccountPurpose {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ACCOUNT_PURPOSE_UNSPECIFIED",
+            Self::SignIn => "ACCOUNT_PURPOSE_SIGN_IN",
+            Self::Renew => "ACCOUNT_PURPOSE_RENEW",
+            Self::SignOut => "ACCOUNT_PURPOSE_SIGN_OUT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ACCOUNT_PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ACCOUNT_PURPOSE_SIGN_IN" => Some(Self::SignIn),
+            "ACCOUNT_PURPOSE_RENEW" => Some(Self::Renew),
+            "ACCOUNT_PURPOSE_SIGN_OUT" => Some(Self::SignOut),
+            _ => None,
+        }
+    }
+}

@@ -29,10 +29,10 @@ pub(crate) fn all() -> Vec<Vector> {
 }
 
 /// Name, what it is, the bytes, the error.
-type Case<T> = (&'static str, &'static str, T, &'static str);
+pub(crate) type Case<T> = (&'static str, &'static str, T, &'static str);
 
 /// The message in an envelope with one thing changed, signed again.
-fn changed<M: Message + Default>(
+pub(crate) fn changed<M: Message + Default>(
     signed: &Signed,
     kind: Kind,
     key: &SecretKey,
@@ -43,7 +43,7 @@ fn changed<M: Message + Default>(
     key.sign(kind, &message)
 }
 
-fn flipped(mut signed: Signed) -> Signed {
+pub(crate) fn flipped(mut signed: Signed) -> Signed {
     let mut signature = signed.signature.to_vec();
     signature[40] ^= 0x10;
     signed.signature = signature.into();
@@ -54,7 +54,7 @@ fn key(kind: KeyKind, product: ProductId) -> Bytes {
     Bytes::copy_from_slice(ProductKey::new(kind, ProductTag::of(product), &[7; 10]).as_bytes())
 }
 
-fn with_type(mut signed: Signed, kind: Kind) -> Signed {
+pub(crate) fn with_type(mut signed: Signed, kind: Kind) -> Signed {
     signed.payload_type = kind.name().into();
     signed
 }

@@ -22,6 +22,7 @@ use shared::product_key::{KeyKind, ProductKey, ProductTag};
 use shared::revocation::{RevocationList, Revoked};
 use shared::testing;
 use shared::time::Timestamp;
+use shared::user_lease::{AccountAsk, AccountPurpose, ProductPersonId, UserLease};
 
 /// 2026-11-22 00:00:00Z: when every story begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_795_305_600_000);
@@ -235,6 +236,42 @@ pub(crate) fn confirmation() -> Confirmation {
         confirmed_at: NOW,
         not_after: None,
         features: Features::NONE,
+        fingerprint: fingerprint(),
+        parts: parts(),
+        test: false,
+    }
+}
+
+/// What the machine of the stories asks for whoever signs in on it.
+pub(crate) fn account_ask(purpose: AccountPurpose) -> AccountAsk {
+    let device_name = if purpose == AccountPurpose::SignIn { "Ann's laptop" } else { "" };
+    AccountAsk {
+        machine_key: key(Who::Machine).public(),
+        product: PRODUCT,
+        purpose,
+        nonce: NONCE,
+        asked_at: NOW,
+        fingerprint: fingerprint(),
+        parts: parts(),
+        device_name: device_name.into(),
+    }
+}
+
+/// What the portal answers to [`account_ask`].
+pub(crate) fn user_lease() -> UserLease {
+    UserLease {
+        machine: key(Who::Machine).public().machine(),
+        product: PRODUCT,
+        person: ProductPersonId::from_bytes([0xF1; 16]),
+        account: "ann@example.com".into(),
+        organisation: ORGANISATION,
+        organisation_name: "Gutenberg".into(),
+        offer: "atlas-pro".into(),
+        features: Features::new(["export", "3d"]).unwrap(),
+        issued_at: NOW,
+        renew_after: NOW + DAY,
+        not_after: NOW + 30 * DAY,
+        nonce: NONCE,
         fingerprint: fingerprint(),
         parts: parts(),
         test: false,

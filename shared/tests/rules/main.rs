@@ -17,6 +17,7 @@ mod kit;
 
 mod license_script;
 
+mod account_stories;
 mod admission_stories;
 mod answer_stories;
 mod armour_stories;
@@ -37,6 +38,7 @@ mod properties;
 
 mod vector_files;
 
+mod account_vectors;
 mod bad_portal_vectors;
 mod bad_vectors;
 mod code_vectors;

@@ -42,7 +42,7 @@ fn a_confirmation_answers_the_ask_whose_machine_nonce_key_and_hardware_it_names(
     };
     expect!["kept"].assert_eq(&answer(|_| (), None));
     expect!["kept"].assert_eq(&answer(|_| (), Some(ORGANISATION)));
-    expect!["the key belongs to Gutenberg"].assert_eq(&answer(|_| (), Some(OTHER_ORGANISATION)));
+    expect!["the license belongs to Gutenberg"].assert_eq(&answer(|_| (), Some(OTHER_ORGANISATION)));
     let other_product = answer(|it| it.product = OTHER_PRODUCT, None);
     expect!["its product is not the one that was asked for"].assert_eq(&other_product);
     let no_fingerprint = answer(|it| it.fingerprint = Fingerprint::NONE, None);
@@ -51,7 +51,7 @@ fn a_confirmation_answers_the_ask_whose_machine_nonce_key_and_hardware_it_names(
     expect!["its hardware parts is not the one that was asked for"].assert_eq(&no_parts);
     // A portal's clock may be a day behind; a confirmation of long ago is not of this ask.
     expect!["kept"].assert_eq(&answer(|it| it.confirmed_at = NOW - DAY, None));
-    expect!["it was confirmed at 2026-11-20 23:59:59Z, before it was asked for"]
+    expect!["it was signed at 2026-11-20 23:59:59Z, before it was asked for"]
         .assert_eq(&answer(|it| it.confirmed_at = NOW - DAY - MS, None));
     // An answer by file may take weeks.
     expect!["kept"].assert_eq(&answer(|it| it.confirmed_at = NOW + 30 * DAY, None));

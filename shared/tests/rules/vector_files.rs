@@ -4,7 +4,7 @@
 //! made once, from the fixed keys of `kit`, and are never deleted or rewritten: a change that turns one red breaks what
 //! is on somebody's disk. `KMS_REGENERATE=1` writes those that are missing, and nothing else. What stands in them is
 //! composed in `signed_vectors`, `record_vectors`, `bad_vectors`, `key_vectors`, `code_vectors` and `telephone_vectors`, and for the
-//! vendor's portal in `portal_vectors` and `bad_portal_vectors`.
+//! vendor's portal in `portal_vectors`, `bad_portal_vectors` and `account_vectors`.
 
 use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::{
-    bad_portal_vectors, bad_vectors, code_vectors, key_vectors, kit, portal_vectors, record_vectors,
-    signed_vectors, telephone_vectors,
+    account_vectors, bad_portal_vectors, bad_vectors, code_vectors, key_vectors, kit, portal_vectors,
+    record_vectors, signed_vectors, telephone_vectors,
 };
 
 /// One thing, as this release makes it.
@@ -82,6 +82,7 @@ fn all() -> Vec<Vector> {
     vectors.extend(telephone_vectors::all());
     vectors.extend(portal_vectors::all());
     vectors.extend(bad_portal_vectors::all());
+    vectors.extend(account_vectors::all());
     vectors
 }
 
