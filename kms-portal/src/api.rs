@@ -22,6 +22,7 @@ use server::unanswered::Unanswered;
 use shared::activation::{Claim, HostActivation, MachineActivation, MachineRelease};
 use shared::certificate::Roots;
 use shared::codes::InstallationId;
+use shared::fair::Rate;
 use shared::ids::CertificateId;
 use shared::product_key::ProductKey;
 use shared::reason::Reason;
@@ -33,11 +34,20 @@ use crate::db::{
     ActivateHost, ActivateMachine, CertifiedHost, Db, DbError, HostAsk, ReleaseMachine, RenewHost,
 };
 use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
+use crate::passwords::Passwords;
+use crate::web_address::WebAddress;
 
 pub(crate) use revocations::revoked_by_root;
 pub use staff::{Staff, StaffCalls};
 pub use vendor::VendorApi;
 pub use wrong_keys::WrongKeys;
+
+/// How many mails one source may ask for in a day, and all together: to register, or because a password was forgotten.
+const ASKED_MAILS_PER_SOURCE: u64 = 200;
+const ASKED_MAILS: u64 = 100_000;
+
+/// How many wrong passwords one source may send in a day, whichever accounts they are for. A whole company may be behind one address.
+const WRONG_PASSWORDS_PER_SOURCE: u64 = 2_000;
 
 /// A portal: what it knows, and what it signs with.
 pub struct PortalCore {
@@ -45,6 +55,14 @@ pub struct PortalCore {
     pub db: Db,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Passwords of people.
+    pub(crate) passwords: Passwords,
+    /// Mails that strangers have asked for.
+    pub(crate) asked_mails: WrongKeys,
+    /// Wrong passwords, at whichever account.
+    pub(crate) wrong_passwords: WrongKeys,
+    /// The address of its pages, if it has any.
+    web_address: Option<WebAddress>,
     pepper: Pepper,
     signing: RwLock<SigningKeys>,
     issuer_changed: Notify,
@@ -104,11 +122,26 @@ impl PortalCore {
         PortalCore {
             db,
             clock,
+            passwords: Passwords::new(),
+            asked_mails: WrongKeys::new([Rate::a_day(ASKED_MAILS_PER_SOURCE), Rate::a_day(ASKED_MAILS)]),
+            wrong_passwords: WrongKeys::new([Rate::a_day(WRONG_PASSWORDS_PER_SOURCE), Rate::a_day(0)]),
+            web_address: None,
             pepper,
             signing: RwLock::new(SigningKeys::new(roots, issuer, code_signer)),
             issuer_changed: Notify::new(),
             fatal: watch::Sender::default(),
         }
+    }
+
+    /// With pages at this address.
+    #[must_use]
+    pub fn with_pages_at(self, web_address: Option<WebAddress>) -> PortalCore {
+        PortalCore { web_address, ..self }
+    }
+
+    /// The address of a page, as mails name it. A portal without pages has the path alone.
+    pub fn page(&self, path: &str) -> String {
+        self.web_address.as_ref().map_or_else(|| path.to_owned(), |address| address.page(path))
     }
 
     /// Returns once the portal cannot go on.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is a test")]
 #![expect(missing_docs, reason = "the names of stories say what they are about")]
 
+pub mod accounts;
 pub mod api_tokens;
 pub mod codes;
 pub mod crowd;
@@ -37,6 +38,20 @@ macro_rules! battery {
     };
     ($open:path) => {
         $crate::battery! { @ $open;
+            accounts:
+                of_twenty_who_use_one_link_at_once_one_registers
+                a_link_is_for_one_purpose_until_its_end_and_looking_uses_nothing_up
+                a_new_password_ends_all_sessions_and_links_and_is_told
+                an_address_gets_five_links_an_hour_whoever_asks
+                a_session_lasts_twelve_hours_and_ends_with_whatever_changes_rights
+                a_cookie_that_was_replaced_is_of_no_use
+                of_twenty_guesses_at_once_five_are_looked_at
+                guesses_of_many_sources_do_not_lock_the_owner_out
+                a_general_administrator_who_cannot_sign_in_is_no_help
+                an_address_changes_with_a_link_to_the_new_one_and_the_old_one_is_told
+                one_address_has_an_account_for_oneself_and_one_at_work
+                an_invitation_adds_a_person_and_only_a_general_administrator_invites_another_one
+                a_password_administrator_resets_passwords_of_people_who_are_none;
             api_tokens:
                 a_token_does_what_both_its_roles_and_its_maker_may
                 a_token_is_of_no_use_once_it_was_taken_back_or_has_ended

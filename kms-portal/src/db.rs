@@ -50,9 +50,10 @@ pub use hosts::{
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::{
-    Actor, Assignment, CallKey, CallStart, GivenAnswer, KnownApiToken, NamedOffer, NamedService, NewApiToken,
-    NewPerson, PeopleUnchanged, Person, PersonFilter, Principal, SoldSubscription, SubscriptionChange,
-    TokenRefused,
+    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, KnownApiToken, KnownLink, Letter,
+    LinkPurpose, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson, NewSession,
+    PeopleUnchanged, Person, PersonFilter, Principal, SESSION_LASTS, Session, SetsPassword, SoldSubscription,
+    SubscriptionChange, TokenRefused,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,
@@ -335,6 +336,11 @@ impl Db {
     /// Every organisation, by name.
     pub async fn organisations(&self) -> Result<Vec<Organisation>, DbError> {
         self.read(catalogue::ListOrganisations).await
+    }
+
+    /// One organisation.
+    pub async fn organisation(&self, id: OrganisationId) -> Result<Option<Organisation>, DbError> {
+        self.read(catalogue::ShowOrganisation(id)).await
     }
 
     /// The organisations that have numbers of their own for a product, by name, with these numbers.

@@ -5,6 +5,7 @@
 //! the calls; `roles`, which of them staff may make, and `token`, by which it is known; `home`, the data directory; `run`, which puts
 //! them together, and `reload`. The commands are the nested crate `cli`.
 
+pub mod act;
 pub mod api;
 #[cfg(feature = "battery")]
 pub mod battery;
@@ -13,6 +14,7 @@ pub mod db;
 pub mod doctor;
 pub mod home;
 pub mod issue;
+pub mod passwords;
 pub mod reload;
 pub mod remedy;
 pub mod roles;

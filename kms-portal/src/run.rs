@@ -209,7 +209,8 @@ pub fn run(
     let door = Door::new(admission, FILE_NAME, Arc::new(()));
     let (wrong_keys, wrong_tokens) =
         (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
-    let portal = Arc::new(PortalCore::new(db, pepper, roots, issuer, code_signer, clock.clone()));
+    let portal = PortalCore::new(db, pepper, roots, issuer, code_signer, clock.clone());
+    let portal = Arc::new(portal.with_pages_at(web_address.clone()));
     // Before anybody is answered.
     portal.take_note(&by_root);
     let followed = Mutex::new(followed);

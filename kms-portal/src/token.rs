@@ -66,6 +66,10 @@ tokens! {
     StaffToken, "kmsp_", b"kms v1 staff token";
     /// A token of a program that acts for an organisation. It is shown once.
     ApiToken, "kmso_", b"kms v1 organisation token";
+    /// The cookie of somebody who is signed in.
+    SessionToken, "kmss_", b"kms v1 session";
+    /// What stands in a link that was mailed.
+    LinkToken, "kmsl_", b"kms v1 link";
 }
 
 /// SHA-256 of a token. Only the database compares it.
@@ -73,6 +77,11 @@ tokens! {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
+    /// The digest that a row has.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<TokenDigest> {
+        bytes.try_into().ok().map(TokenDigest)
+    }
+
     /// Its bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -10,7 +10,8 @@
 //! `seats`, who gets a licence; `conflicts`, who has one that no longer fits; `kept`, what is restored within 30 days;
 //! `claimable`, which domains an organisation can have; `domains`, how it proves that one is its own; `devices`, where a person's licence is used;
 //! `device_codes`, how a device signs in; `addresses`, which of them are the same; `deliveries`, when a message that could not
-//! be delivered is tried again; `guesses`, how often somebody may be wrong.
+//! be delivered is tried again; `guesses`, how often somebody may be wrong;
+//! `passwords`, which of them are taken.
 
 pub mod addresses;
 pub mod claimable;
@@ -24,6 +25,7 @@ pub mod kept;
 pub mod keys;
 pub mod life;
 pub mod offers;
+pub mod passwords;
 pub mod rights;
 pub mod seats;
 

@@ -182,8 +182,8 @@ pub struct Forbidden {
 
 /// Whether an organisation still has a general administrator once this person is none, or cannot sign in any more.
 ///
-/// `others` is how many other general administrators can sign in: they are neither blocked nor deleted, and have a password, a passkey
-/// or an identity provider. Count them in the transaction that writes, or two people could demote each other.
+/// `others` is how many other general administrators can sign in: they are neither blocked nor deleted, and have something to sign in with
+/// (a password, a passkey or an identity provider) or an invitation that has not ended. Count them in the transaction that writes, or two people could demote each other.
 ///
 /// # Errors
 /// [`LastGeneral`].

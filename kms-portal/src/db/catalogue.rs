@@ -219,6 +219,18 @@ impl Work for ListOrganisations {
     }
 }
 
+/// One organisation.
+pub(super) struct ShowOrganisation(pub(super) OrganisationId);
+
+#[async_trait]
+impl Work for ShowOrganisation {
+    type Done = Option<Organisation>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        organisation(sql, self.0).await
+    }
+}
+
 pub(super) async fn product(sql: &mut dyn Sql, id: ProductId) -> Result<Option<Product>, DbError> {
     let found = sql.row("SELECT * FROM products WHERE id = $1", &[id.as_bytes().into()]).await?;
     found.as_ref().map(read_product).transpose()

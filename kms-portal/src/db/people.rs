@@ -4,12 +4,15 @@
 //! whose roles are read in the transaction that writes: a role that was taken away a second ago is of no use. Locks are taken in one order:
 //! the organisation, then what `changes` locks.
 
+mod accounts;
 mod api_calls;
 mod api_tokens;
+mod links;
 mod offers;
 pub(super) mod outbox;
 mod persons;
 mod seats;
+mod sessions;
 mod subscriptions;
 
 use kms_portal_rules::{ApiTokenId, PersonId};
@@ -27,11 +30,14 @@ use super::work::or_refuse;
 use super::{Db, DbError};
 use crate::token::TokenDigest;
 
+pub use accounts::{Account, NewAccount, SetsPassword};
 pub use api_calls::{CallKey, CallStart, GivenAnswer};
 pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
+pub use links::{KnownLink, Letter, LinkPurpose, NewLink};
 pub use offers::{NamedOffer, NamedService};
 pub use persons::{NewPerson, Person, PersonFilter};
 pub use seats::Assignment;
+pub use sessions::{NewSession, SESSION_LASTS, Session};
 pub use subscriptions::{SoldSubscription, SubscriptionChange};
 
 /// Who changes something in an organisation.
@@ -105,6 +111,9 @@ pub enum PeopleUnchanged {
     /// A person who was deleted is restored within 30 days.
     #[error("the person was deleted more than 30 days ago")]
     TooLate,
+    /// The link was used, has ended, or was mailed to an address that is not the person's any more.
+    #[error("this link was used before, or has ended; ask for another one")]
+    LinkEnded,
     /// A role is for the people of an organisation.
     #[error("a personal account has no roles")]
     PersonalAccount,

@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "the pepper", include_str!("migrations/005-pepper.sql")),
     (6, "withdrawn revocations", include_str!("migrations/006-withdrawn.sql")),
     (7, "people", include_str!("migrations/007-people.sql")),
+    (8, "accounts", include_str!("migrations/008-accounts.sql")),
     (9, "what leaves the portal", include_str!("migrations/009-outbox.sql")),
     (14, "tokens of organisations", include_str!("migrations/014-api.sql")),
 ];

@@ -6,6 +6,7 @@ use kms_portal_rules::addresses::Address;
 use kms_portal_rules::kept::is_kept;
 use kms_portal_rules::offers::Country;
 use kms_portal_rules::rights::{Act, AdminRole, AdminRoles, keep_a_general};
+use kms_portal_texts::Language;
 use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
@@ -15,6 +16,7 @@ use crate::db::DbError;
 use crate::db::changes::note;
 use crate::db::sql::{Sql, SqlRow, Value};
 use crate::db::work::{Work, or_refuse};
+use crate::token::TokenDigest;
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +31,25 @@ pub struct Person {
     pub address: String,
     /// Where they use what they have.
     pub location: Option<Country>,
+    /// In which language they read mail; none where it is not known.
+    pub language: Option<Language>,
     /// What they may do in the organisation.
     pub roles: AdminRoles,
     /// When they were added.
     pub added_at: Timestamp,
+    /// When they last used a link that was mailed to their address. Until then it may be somebody else's.
+    pub confirmed_at: Option<Timestamp>,
     /// Since when they cannot sign in.
     pub blocked_at: Option<Timestamp>,
     /// When they were deleted.
     pub deleted_at: Option<Timestamp>,
+}
+
+impl Person {
+    /// Whether they are let in at all.
+    pub fn may_sign_in(&self) -> bool {
+        self.blocked_at.is_none() && self.deleted_at.is_none()
+    }
 }
 
 /// A person who is to be added.
@@ -78,13 +91,13 @@ impl Work for AddPerson {
     type Done = Result<(), PeopleUnchanged>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
-        let NewPerson { id, organisation, name, address, location } = &self.person;
-        if let Some(organisation) = *organisation {
+        if let Some(organisation) = self.person.organisation {
             if !lock(sql, organisation).await? {
                 return Ok(Err(PeopleUnchanged::UnknownOrganisation));
             }
             or_refuse!(allow(sql, &self.actor, organisation, Act::EditPerson, None).await?);
         }
+        let NewPerson { id, organisation, name, address, location } = &self.person;
         let Some(address) = Address::new(address) else { return Ok(Err(PeopleUnchanged::NotAnAddress)) };
         let location = location.map(|country| country.to_string()).unwrap_or_default();
         let values = [
@@ -113,7 +126,7 @@ fn scope(organisation: Option<&OrganisationId>) -> &[u8] {
 }
 
 /// Gives a person an address, unless another one has it.
-async fn claim(
+pub(super) async fn claim(
     sql: &mut dyn Sql,
     organisation: Option<OrganisationId>,
     address: &Address,
@@ -139,7 +152,7 @@ impl Work for SetRoles {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let member = or_refuse!(member(sql, self.person, &self.actor, Act::GiveRoles).await?);
         if !self.roles.has(AdminRole::General)
-            && let Err(last) = keep(sql, &member).await?
+            && let Err(last) = keep(sql, &member, self.actor.by.at).await?
         {
             return Ok(Err(last));
         }
@@ -148,6 +161,8 @@ impl Work for SetRoles {
             let values = [self.person.as_bytes().into(), role.name().into()];
             sql.run("INSERT INTO admin_roles (person, role) VALUES ($1, $2)", &values).await?;
         }
+        // Whoever takes over a session finds no new rights in it.
+        end_sessions(sql, self.person, None).await?;
         let names: Vec<&str> = self.roles.iter().map(AdminRole::name).collect();
         note(sql, &self.actor.by, "set roles", &format!("{} ({})", self.person, names.join(", "))).await?;
         Ok(Ok(()))
@@ -168,12 +183,15 @@ impl Work for BlockPerson {
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let member = or_refuse!(member(sql, self.person, &self.actor, Act::EditPerson).await?);
         if self.blocked
-            && let Err(last) = keep(sql, &member).await?
+            && let Err(last) = keep(sql, &member, self.actor.by.at).await?
         {
             return Ok(Err(last));
         }
         let values = [self.person.as_bytes().into(), self.blocked.then_some(self.actor.by.at).into()];
         sql.run("UPDATE people SET blocked_at = $2 WHERE id = $1", &values).await?;
+        if self.blocked {
+            end_sessions(sql, self.person, None).await?;
+        }
         let what = if self.blocked { "block person" } else { "unblock person" };
         note(sql, &self.actor.by, what, &self.person.to_string()).await?;
         Ok(Ok(()))
@@ -192,19 +210,45 @@ impl Work for DeletePerson {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let member = or_refuse!(member(sql, self.person, &self.actor, Act::DeletePerson).await?);
-        or_refuse!(keep(sql, &member).await?);
-        let now = self.actor.by.at;
-        if let Some(organisation) = member.organisation {
-            seats::give_back_all(sql, organisation, self.person, now).await?;
-        }
-        let values = [self.person.as_bytes().into(), now.into()];
-        sql.run("UPDATE people SET deleted_at = $2 WHERE id = $1", &values).await?;
-        // Roles do not come back with a person who is restored, and the address is free for somebody else.
-        sql.run("DELETE FROM admin_roles WHERE person = $1", &values[..1]).await?;
-        sql.run("DELETE FROM addresses WHERE person = $1", &values[..1]).await?;
+        or_refuse!(keep(sql, &member, self.actor.by.at).await?);
+        remove(sql, &member, self.actor.by.at).await?;
         note(sql, &self.actor.by, "delete person", &self.person.to_string()).await?;
         Ok(Ok(()))
     }
+}
+
+/// Ends every session of a person, but for the one that is kept.
+pub(super) async fn end_sessions(
+    sql: &mut dyn Sql,
+    person: PersonId,
+    kept: Option<TokenDigest>,
+) -> Result<(), DbError> {
+    let kept = kept.as_ref().map(|kept| &kept.as_bytes()[..]).unwrap_or_default();
+    let end = "DELETE FROM sessions WHERE person = $1 AND digest <> $2";
+    sql.run(end, &[person.as_bytes().into(), kept.into()]).await?;
+    Ok(())
+}
+
+/// Deletes a person. The lock of the organisation is taken.
+pub(super) async fn remove(sql: &mut dyn Sql, person: &Person, now: Timestamp) -> Result<(), DbError> {
+    if let Some(organisation) = person.organisation {
+        seats::give_back_all(sql, organisation, person.id, now).await?;
+    }
+    let values = [person.id.as_bytes().into(), now.into()];
+    sql.run("UPDATE people SET deleted_at = $2, confirmed_at = NULL WHERE id = $1", &values).await?;
+    // Neither roles nor a password come back with a person who is restored, and the address is free for somebody else.
+    for delete in [
+        "DELETE FROM admin_roles WHERE person = $1",
+        "DELETE FROM addresses WHERE person = $1",
+        "DELETE FROM credentials WHERE person = $1",
+        "DELETE FROM sessions WHERE person = $1",
+        "DELETE FROM links WHERE person = $1",
+        "DELETE FROM known_sources WHERE person = $1",
+        "DELETE FROM wrong_guesses WHERE person = $1",
+    ] {
+        sql.run(delete, &values[..1]).await?;
+    }
+    Ok(())
 }
 
 /// Restores a person.
@@ -287,7 +331,7 @@ impl Work for ListPeople {
 }
 
 /// A person who is there, in an organisation whose lock is taken, if the actor may do this to them.
-async fn member(
+pub(super) async fn member(
     sql: &mut dyn Sql,
     id: PersonId,
     actor: &Actor,
@@ -308,12 +352,18 @@ async fn member(
 }
 
 /// Whether the organisation can do without this person. Its lock is taken.
-async fn keep(sql: &mut dyn Sql, person: &Person) -> Result<Result<(), PeopleUnchanged>, DbError> {
+pub(super) async fn keep(
+    sql: &mut dyn Sql,
+    person: &Person,
+    now: Timestamp,
+) -> Result<Result<(), PeopleUnchanged>, DbError> {
     let Some(organisation) = person.organisation else { return Ok(Ok(())) };
     let is_general = person.roles.has(AdminRole::General) && person.blocked_at.is_none();
     let others = "SELECT COUNT(*) AS others FROM people p JOIN admin_roles r ON r.person = p.id WHERE p.organisation = $1 \
-                  AND p.id <> $2 AND r.role = 'general' AND p.blocked_at IS NULL AND p.deleted_at IS NULL";
-    let values = [organisation.as_bytes().into(), person.id.as_bytes().into()];
+                  AND p.id <> $2 AND r.role = 'general' AND p.blocked_at IS NULL AND p.deleted_at IS NULL \
+                  AND (EXISTS (SELECT 1 FROM credentials c WHERE c.person = p.id) OR EXISTS (SELECT 1 FROM links l \
+                  WHERE l.person = p.id AND l.purpose = 'invite' AND l.used_at IS NULL AND $3 < l.ends_at))";
+    let values = [organisation.as_bytes().into(), person.id.as_bytes().into(), now.into()];
     let found = sql.row(others, &values).await?.ok_or_else(|| DbError::damaged("people"))?;
     Ok(keep_a_general(is_general, found.count("others")?).map_err(PeopleUnchanged::from))
 }
@@ -325,11 +375,17 @@ pub(super) async fn roles(sql: &mut dyn Sql, person: PersonId) -> Result<AdminRo
     Ok(AdminRoles::of(roles.collect::<Result<Vec<_>, _>>()?))
 }
 
-async fn find(sql: &mut dyn Sql, id: PersonId) -> Result<Option<Person>, DbError> {
+pub(super) async fn find(sql: &mut dyn Sql, id: PersonId) -> Result<Option<Person>, DbError> {
     let found = sql.row("SELECT * FROM people WHERE id = $1", &[id.as_bytes().into()]).await?;
     let Some(mut person) = found.as_ref().map(read).transpose()? else { return Ok(None) };
     person.roles = roles(sql, id).await?;
     Ok(Some(person))
+}
+
+/// The person in a column that may be empty.
+pub(super) fn person_id(row: &SqlRow) -> Result<Option<PersonId>, DbError> {
+    let id: Option<Vec<u8>> = row.get("person")?;
+    id.map(|id| PersonId::from_slice(&id).ok_or_else(|| DbError::damaged("person"))).transpose()
 }
 
 fn read(row: &SqlRow) -> Result<Person, DbError> {
@@ -344,8 +400,10 @@ fn read(row: &SqlRow) -> Result<Person, DbError> {
         name: row.get("name")?,
         address: row.get("address")?,
         location: location(row)?,
+        language: row.text("language", |tag| Some(Language::from_tag(tag)))?,
         roles: AdminRoles::NONE,
         added_at: row.time("added_at")?,
+        confirmed_at: row.time_if_any("confirmed_at")?,
         blocked_at: row.time_if_any("blocked_at")?,
         deleted_at: row.time_if_any("deleted_at")?,
     })
