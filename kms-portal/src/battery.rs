@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod hosts;
 pub mod leaving;
 pub mod machines;
+pub mod organisation;
 pub mod outbox;
 pub mod people;
 pub mod random;
@@ -118,6 +119,11 @@ macro_rules! battery {
                 a_service_is_told_of_one_person_in_order_and_of_another_at_once
                 messages_are_listed_page_by_page
                 ten_workers_take_each_message_once;
+            organisation:
+                people_are_found_by_parts_of_name_and_address
+                seats_that_are_too_many_say_since_when_and_whose_are_the_latest
+                a_person_who_moves_where_a_service_is_not_offered_keeps_it_and_is_in_conflict
+                administrators_see_the_changes_of_their_organisation_and_no_others;
             people:
                 the_last_general_administrator_stays_whatever_is_tried
                 two_general_administrators_who_demote_each_other_leave_one

@@ -50,10 +50,11 @@ pub use hosts::{
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::{
-    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, KnownApiToken, KnownLink, Letter,
-    LinkPurpose, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson, NewSession,
-    PeopleUnchanged, Person, PersonFilter, Principal, SESSION_LASTS, Session, SetsPassword, SoldSubscription,
-    SubscriptionChange, TokenRefused,
+    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, HeldSeat, KnownApiToken, KnownLink, Letter,
+    LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson,
+    NewSession, OrganisationStanding, PeopleInConflict, PeopleSearch, PeopleUnchanged, Person,
+    PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal, SESSION_LASTS, Session, SetsPassword,
+    SoldSubscription, SubscriptionChange, TokenRefused, WhichPeople,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

@@ -6,7 +6,7 @@
 use shared::time::Timestamp;
 
 use crate::PersonId;
-use crate::life::TOO_MANY_ASSIGNED_FOR;
+use crate::life::{Subscription, TOO_MANY_ASSIGNED_FOR};
 use crate::offers::Misfit;
 use crate::seats::Pool;
 
@@ -66,6 +66,29 @@ impl TooMany {
     }
 }
 
+/// Since when more seats are taken than these subscriptions give; none if they give enough.
+///
+/// Each has its number of seats as it is today. `reduced_at` is when a reduction last left too few, if one did: nothing else says when a
+/// number of seats changed.
+pub fn over_since(
+    sold: &[(u64, Subscription)],
+    taken: u64,
+    reduced_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let given =
+        |at| sold.iter().filter(|(_, life)| life.at(at).0.gives_seats()).map(|(seats, _)| seats).sum::<u64>();
+    if taken <= given(now) {
+        return None;
+    }
+    let mut changes: Vec<Timestamp> =
+        sold.iter().flat_map(|(_, life)| life.changes()).filter(|at| *at <= now).collect();
+    changes.sort_unstable();
+    let too_few = changes.into_iter().rev().take_while(|at| given(*at) < taken);
+    let since = too_few.last().unwrap_or(now);
+    Some(reduced_at.map_or(since, |reduced_at| since.max(reduced_at)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -112,5 +135,23 @@ mod tests {
         let (one, other) = ((SINCE, person(1)), (SINCE, person(2)));
         let after = SINCE + DAY * 90;
         assert_eq!(too_many.stopped(&[one, other], after), too_many.stopped(&[other, one], after));
+    }
+
+    #[test]
+    fn too_few_seats_since_a_subscription_stopped_giving_any_or_since_the_reduction() {
+        let year = DAY * 365;
+        let first = (100, Subscription::new(SINCE, SINCE + year));
+        let second = (50, Subscription::new(SINCE, SINCE + year * 2));
+        let stops = SINCE + year + DAY * 30;
+        let since = |taken, reduced_at, now| over_since(&[first, second], taken, reduced_at, now);
+        assert_eq!(since(120, None, stops - Duration::from_millis(1)), None);
+        assert_eq!(since(120, None, stops), Some(stops), "nothing was written when it lapsed");
+        assert_eq!(since(120, None, stops + DAY * 9), Some(stops));
+        assert_eq!(since(50, None, stops + DAY), None);
+        // There were 200 seats until somebody made 150 of them.
+        let reduced_at = Some(SINCE + DAY * 5);
+        assert_eq!(since(180, reduced_at, SINCE + DAY * 9), reduced_at);
+        assert_eq!(since(140, reduced_at, stops + DAY), Some(stops), "that reduction was resolved before");
+        assert_eq!(over_since(&[], 1, None, SINCE), Some(SINCE));
     }
 }

@@ -97,6 +97,12 @@ impl Subscription {
         }
     }
 
+    /// The instants at which it may begin or cease to give seats.
+    pub fn changes(&self) -> impl Iterator<Item = Timestamp> {
+        let always = [self.starts_at, self.ends_at + self.grace];
+        always.into_iter().chain(self.cancelled_at).chain(self.disabled_at)
+    }
+
     /// From when on it is over for good. After a cancellation there is no grace, because the organisation wanted the end.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
         match self.cancelled_at.filter(|cancelled_at| *cancelled_at <= now) {

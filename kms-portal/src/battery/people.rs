@@ -18,15 +18,15 @@ use crate::db::{
     SoldSubscription, SubscriptionChange,
 };
 
-fn offer(name: &str) -> OfferName {
+pub(super) fn offer(name: &str) -> OfferName {
     OfferName::new(name).unwrap()
 }
 
-fn service(name: &str) -> ServiceName {
+pub(super) fn service(name: &str) -> ServiceName {
     ServiceName::new(name).unwrap()
 }
 
-fn wanted(names: &[&str]) -> WantedSeats {
+pub(super) fn wanted(names: &[&str]) -> WantedSeats {
     names.iter().map(|name| (offer(name), BTreeSet::new())).collect()
 }
 
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// The offers that a person has, as an empty change tells them.
-    async fn has(&self, person: PersonId) -> Vec<String> {
+    pub(super) async fn has(&self, person: PersonId) -> Vec<String> {
         let assignment = Assignment {
             organisation: ORGANISATION,
             people: vec![person],

@@ -1,4 +1,4 @@
-//! What staff has changed: a row in the transaction of each change, so that no change is without one.
+//! What staff and administrators have changed: a row in the transaction of each change, so that no change is without one.
 //!
 //! Each row has the digest of the one before, as the lines of a host's audit log have. So whatever is edited or taken out afterwards
 //! shows at the next row, and the row `last_change` shows what is missing at the end. Its lock gives all portals on one database one
@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use serde::Serialize;
 use server::audit::{Checked, LineDigest, digest, hex};
+use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
 use super::DbError;
@@ -38,6 +39,8 @@ pub struct StaffChange {
     pub what: String,
     /// To what it was done, such as the number of a key.
     pub subject: String,
+    /// Whose change it is; none where it concerns the vendor alone.
+    pub organisation: Option<OrganisationId>,
     /// The digest of the change before.
     pub previous: Option<LineDigest>,
 }
@@ -62,6 +65,9 @@ struct ChangeLine<'a> {
     what: &'a str,
     subject: &'a str,
     why: &'a str,
+    // Absent where there is none, as in changes from before it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organisation: Option<&'a str>,
     previous: Option<&'a str>,
 }
 
@@ -71,14 +77,36 @@ impl ChangeLine<'_> {
     }
 }
 
-/// Notes a change. The row that it locks is the last that a transaction takes.
+/// Notes a change that concerns the vendor alone. The row that it locks is the last that a transaction takes.
 pub(super) async fn note(sql: &mut dyn Sql, by: &By, what: &str, subject: &str) -> Result<(), DbError> {
+    note_in(sql, None, by, what, subject).await
+}
+
+/// Notes a change in an organisation, whose administrators see it.
+pub(super) async fn note_in(
+    sql: &mut dyn Sql,
+    organisation: Option<OrganisationId>,
+    by: &By,
+    what: &str,
+    subject: &str,
+) -> Result<(), DbError> {
     let head = sql.locked("SELECT number, digest FROM last_change", &[]).await?.pop();
     let head = head.ok_or_else(|| DbError::damaged("last_change"))?;
     let (seq, previous) = (head.count("number")? + 1, digest_in(&head, "digest")?);
     let (hex, at_ms) = (previous.as_ref().map(hex), by.at.unix_ms());
     let (who, why) = (by.who.as_str(), by.why.as_str());
-    let line = ChangeLine { seq, at_ms, who, what, subject, why, previous: hex.as_deref() };
+    let whose = organisation.map(|organisation| organisation.to_string());
+    let (organisation_id, previous_hex) = (whose.as_deref(), hex.as_deref());
+    let line = ChangeLine {
+        seq,
+        at_ms,
+        who,
+        what,
+        subject,
+        why,
+        organisation: organisation_id,
+        previous: previous_hex,
+    };
     let values = [
         seq.into(),
         by.at.into(),
@@ -87,15 +115,37 @@ pub(super) async fn note(sql: &mut dyn Sql, by: &By, what: &str, subject: &str) 
         subject.into(),
         why.into(),
         previous.as_ref().map(LineDigest::as_slice).into(),
+        organisation.as_ref().map(|organisation| &organisation.as_bytes()[..]).into(),
     ];
     sql.run(
-        "INSERT INTO changes (number, at, who, what, subject, why, previous) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO changes (number, at, who, what, subject, why, previous, organisation) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         &values,
     )
     .await?;
     let last = digest(&line.bytes());
     sql.run("UPDATE last_change SET number = $1, digest = $2", &[seq.into(), (&last).into()]).await?;
     Ok(())
+}
+
+/// Changes in an organisation, the latest first.
+pub(super) struct ListOwnChanges {
+    pub(super) organisation: OrganisationId,
+    pub(super) before: Option<u64>,
+    pub(super) limit: u32,
+}
+
+#[async_trait]
+impl Work for ListOwnChanges {
+    type Done = Vec<StaffChange>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<StaffChange>, DbError> {
+        let before = self.before.unwrap_or(u64::MAX).into();
+        let values = [self.organisation.as_bytes().into(), before, u64::from(self.limit).into()];
+        let list =
+            "SELECT * FROM changes WHERE organisation = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        sql.rows(list, &values).await?.iter().map(change).collect()
+    }
 }
 
 /// Changes, the latest first.
@@ -149,21 +199,28 @@ impl Work for VerifyChanges {
 }
 
 fn follow(checked: &mut Checked, row: &SqlRow) -> Result<(), DbError> {
-    let StaffChange { number: seq, by, what, subject, previous } = change(row)?;
+    let StaffChange { number: seq, by, what, subject, organisation, previous } = change(row)?;
+    let organisation = organisation.map(|organisation| organisation.to_string());
+    let organisation = organisation.as_deref();
     let previous = previous.as_ref().map(hex);
     let previous = previous.as_deref();
     let (at_ms, who, why) = (by.at.unix_ms(), by.who.as_str(), by.why.as_str());
-    let line = ChangeLine { seq, at_ms, who, what: &what, subject: &subject, why, previous };
+    let (what, subject) = (what.as_str(), subject.as_str());
+    let line = ChangeLine { seq, at_ms, who, what, subject, why, organisation, previous };
     checked.follow_link(&line.bytes(), seq, previous);
     Ok(())
 }
 
 fn change(row: &SqlRow) -> Result<StaffChange, DbError> {
+    let organisation: Option<Vec<u8>> = row.get("organisation")?;
+    let organisation = organisation.map(|bytes| OrganisationId::from_slice(&bytes));
+    let damaged = || DbError::damaged("organisation");
     Ok(StaffChange {
         number: row.count("number")?,
         by: By { who: row.get("who")?, at: row.time("at")?, why: row.get("why")? },
         what: row.get("what")?,
         subject: row.get("subject")?,
+        organisation: organisation.map(|read| read.ok_or_else(damaged)).transpose()?,
         previous: digest_in(row, "previous")?,
     })
 }

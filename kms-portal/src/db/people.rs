@@ -7,24 +7,28 @@
 mod accounts;
 mod api_calls;
 mod api_tokens;
+mod directory;
 mod links;
 mod offers;
 pub(super) mod outbox;
 mod persons;
 mod seats;
 mod sessions;
+mod standing;
 mod subscriptions;
 
-use kms_portal_rules::{ApiTokenId, PersonId};
+use std::collections::BTreeMap;
 
+use kms_portal_rules::addresses::Address;
 use kms_portal_rules::life::{NotCancelled, NotRenewed};
-use kms_portal_rules::offers::Offers;
+use kms_portal_rules::offers::{OfferName, Offers};
 use kms_portal_rules::rights::{Act, AdminRoles, Forbidden, LastGeneral, check};
 use kms_portal_rules::seats::{Plan, SeatChange};
+use kms_portal_rules::{ApiTokenId, PersonId};
 use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
-use super::changes::By;
+use super::changes::{By, ListOwnChanges, StaffChange};
 use super::sql::Sql;
 use super::work::or_refuse;
 use super::{Db, DbError};
@@ -33,11 +37,13 @@ use crate::token::TokenDigest;
 pub use accounts::{Account, NewAccount, SetsPassword};
 pub use api_calls::{CallKey, CallStart, GivenAnswer};
 pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
+pub use directory::{HeldSeat, ListedPerson, PeopleSearch, WhichPeople};
 pub use links::{KnownLink, Letter, LinkPurpose, NewLink};
 pub use offers::{NamedOffer, NamedService};
-pub use persons::{NewPerson, Person, PersonFilter};
+pub use persons::{NewPerson, Person, PersonEdit, PersonFilter};
 pub use seats::Assignment;
 pub use sessions::{NewSession, SESSION_LASTS, Session};
+pub use standing::{OrganisationStanding, PeopleInConflict, PersonConflict, PoolStanding};
 pub use subscriptions::{SoldSubscription, SubscriptionChange};
 
 /// Who changes something in an organisation.
@@ -132,6 +138,11 @@ impl Db {
         self.write(offers::SetOffer { offer, by }).await
     }
 
+    /// What is sold, with what people read of it, by name.
+    pub async fn named_offers(&self) -> Result<Vec<NamedOffer>, DbError> {
+        self.read(offers::ListOffers).await
+    }
+
     /// What is sold, as the rules see it.
     pub async fn offers(&self) -> Result<Offers, DbError> {
         self.read(offers::ReadOffers).await
@@ -154,6 +165,16 @@ impl Db {
         actor: Actor,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
         self.write(persons::SetRoles { person, roles, actor }).await
+    }
+
+    /// Changes what is known of a person.
+    pub async fn edit_person(
+        &self,
+        person: PersonId,
+        edit: PersonEdit,
+        actor: Actor,
+    ) -> Result<Result<(), PeopleUnchanged>, DbError> {
+        self.write(persons::EditPerson { person, edit, actor }).await
     }
 
     /// Blocks a person, or lets them in again.
@@ -193,6 +214,73 @@ impl Db {
     /// The people of an organisation, by id; at most `limit`.
     pub async fn people(&self, filter: PersonFilter, limit: u32) -> Result<Vec<Person>, DbError> {
         self.read(persons::ListPeople { filter, limit }).await
+    }
+
+    /// People of an organisation, by name; at most `limit`.
+    pub async fn search_people(
+        &self,
+        search: PeopleSearch,
+        limit: u32,
+    ) -> Result<Vec<ListedPerson>, DbError> {
+        self.read(directory::SearchPeople { search, limit }).await
+    }
+
+    /// The administrators of an organisation, by name.
+    pub async fn admins(&self, organisation: OrganisationId) -> Result<Vec<Person>, DbError> {
+        self.read(directory::ListAdmins(organisation)).await
+    }
+
+    /// What a person has.
+    pub async fn seats(&self, person: PersonId) -> Result<BTreeMap<OfferName, HeldSeat>, DbError> {
+        self.read(directory::ListSeats(person)).await
+    }
+
+    /// The people who have these addresses in an organisation; none for an address that nobody has.
+    pub async fn people_by_address(
+        &self,
+        organisation: OrganisationId,
+        addresses: Vec<Address>,
+    ) -> Result<Vec<Option<PersonId>>, DbError> {
+        self.read(directory::FindByAddress { organisation, addresses }).await
+    }
+
+    /// How an organisation stands; none if there is no such organisation.
+    pub async fn standing(
+        &self,
+        organisation: OrganisationId,
+        now: Timestamp,
+    ) -> Result<Option<OrganisationStanding>, DbError> {
+        self.read(standing::ShowStanding { organisation, now }).await
+    }
+
+    /// The people who got a seat of an offer last, the latest first; at most `limit`.
+    pub async fn latest_seats(
+        &self,
+        organisation: OrganisationId,
+        offer: OfferName,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, Person)>, DbError> {
+        self.read(standing::LatestSeats { organisation, offer, limit }).await
+    }
+
+    /// People of an organisation who have what does not fit, by id; at most `limit` behind `after`.
+    pub async fn people_in_conflict(
+        &self,
+        organisation: OrganisationId,
+        after: Option<PersonId>,
+        limit: usize,
+    ) -> Result<PeopleInConflict, DbError> {
+        self.read(standing::FindConflicts { organisation, after, limit }).await
+    }
+
+    /// What was changed in an organisation, the latest first; at most `limit` before the one of this number.
+    pub async fn changes_in(
+        &self,
+        organisation: OrganisationId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<StaffChange>, DbError> {
+        self.read(ListOwnChanges { organisation, before, limit }).await
     }
 
     /// Adds a subscription.

@@ -104,7 +104,7 @@ pub(super) fn machine(listed: &ListedPlace) -> w::ActivatedMachine {
 }
 
 pub(super) fn change(change: StaffChange) -> w::Change {
-    let StaffChange { number, by, what, subject, previous } = change;
+    let StaffChange { number, by, what, subject, organisation: _, previous } = change;
     let previous = previous.map(|digest| Bytes::copy_from_slice(&digest)).unwrap_or_default();
     w::Change { number, who: by.who, at: by.at.unix_ms(), what, subject, why: by.why, previous }
 }

@@ -14,7 +14,7 @@ use shared::time::Timestamp;
 use super::links::{self, Letter, LinkPurpose, NewLink};
 use super::persons::{AddPerson, claim, end_sessions, find, keep, member, remove};
 use super::{Actor, NewPerson, PeopleUnchanged, Person, lock};
-use crate::db::changes::{By, note};
+use crate::db::changes::{By, note_in};
 use crate::db::sql::{Sql, SqlRow, Value};
 use crate::db::work::{Work, or_refuse};
 use crate::db::{Db, DbError};
@@ -223,7 +223,7 @@ impl Work for InvitePerson {
         if self.roles.is_admin() {
             let names: Vec<&str> = self.roles.iter().map(AdminRole::name).collect();
             let what = format!("{} ({})", self.person.id, names.join(", "));
-            note(sql, &self.actor.by, "set roles", &what).await?;
+            note_in(sql, self.person.organisation, &self.actor.by, "set roles", &what).await?;
         }
         links::send(sql, &self.link, self.actor.by.at).await?;
         Ok(Ok(()))
@@ -246,7 +246,7 @@ impl Work for ResetPassword {
             return Ok(Err(PeopleUnchanged::UnknownPerson));
         }
         links::send(sql, &self.link, self.actor.by.at).await?;
-        note(sql, &self.actor.by, "reset password", &self.person.to_string()).await?;
+        note_in(sql, member.organisation, &self.actor.by, "reset password", &self.person.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -298,7 +298,14 @@ impl Work for SetPassword {
             "DELETE FROM links WHERE person = $1 AND purpose IN ('reset', 'invite') AND used_at IS NULL";
         sql.run(unused, &[person.id.as_bytes().into()]).await?;
         self.letter.post(sql, &person.address, self.at).await?;
-        note(sql, &oneself(person.id, self.at).by, "set password", &person.id.to_string()).await?;
+        note_in(
+            sql,
+            person.organisation,
+            &oneself(person.id, self.at).by,
+            "set password",
+            &person.id.to_string(),
+        )
+        .await?;
         Ok(Ok(()))
     }
 }
@@ -343,7 +350,8 @@ impl Work for ConfirmAddress {
         sql.run("UPDATE people SET address = $2 WHERE id = $1", &values[..2]).await?;
         confirm(sql, id, self.at).await?;
         self.letter.post(sql, &person.address, self.at).await?;
-        note(sql, &oneself(id, self.at).by, "change address", &id.to_string()).await?;
+        note_in(sql, person.organisation, &oneself(id, self.at).by, "change address", &id.to_string())
+            .await?;
         Ok(Ok(()))
     }
 }
@@ -365,7 +373,14 @@ impl Work for EditOneself {
         };
         edit(sql, person.id, &self.name, person.location, Some(self.language)).await?;
         if person.name != self.name {
-            note(sql, &oneself(person.id, self.at).by, "edit person", &person.id.to_string()).await?;
+            note_in(
+                sql,
+                person.organisation,
+                &oneself(person.id, self.at).by,
+                "edit person",
+                &person.id.to_string(),
+            )
+            .await?;
         }
         Ok(Ok(()))
     }
@@ -406,7 +421,14 @@ impl Work for Deactivate {
         or_refuse!(keep(sql, &person, self.at).await?);
         remove(sql, &person, self.at).await?;
         self.letter.post(sql, &person.address, self.at).await?;
-        note(sql, &oneself(person.id, self.at).by, "delete person", &person.id.to_string()).await?;
+        note_in(
+            sql,
+            person.organisation,
+            &oneself(person.id, self.at).by,
+            "delete person",
+            &person.id.to_string(),
+        )
+        .await?;
         Ok(Ok(()))
     }
 }

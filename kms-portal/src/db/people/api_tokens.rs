@@ -12,7 +12,7 @@ use shared::time::Timestamp;
 use super::offers::{lines, set};
 use super::{Actor, PeopleUnchanged, Principal, allow, lock, roles_here};
 use crate::db::DbError;
-use crate::db::changes::note;
+use crate::db::changes::note_in;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::{Work, or_refuse};
 use crate::token::TokenDigest;
@@ -114,7 +114,7 @@ impl Work for MakeApiToken {
         )
         .await?;
         let subject = format!("{id} ({})", names.replace('\n', ", "));
-        note(sql, &self.actor.by, "make token of an organisation", &subject).await?;
+        note_in(sql, Some(*organisation), &self.actor.by, "make token of an organisation", &subject).await?;
         Ok(Ok(()))
     }
 }
@@ -139,7 +139,14 @@ impl Work for RevokeApiToken {
         if token.revoked_at.is_none() {
             let values = [self.id.as_bytes().into(), self.actor.by.at.into()];
             sql.run("UPDATE api_tokens SET revoked_at = $2 WHERE id = $1", &values).await?;
-            note(sql, &self.actor.by, "revoke token of an organisation", &self.id.to_string()).await?;
+            note_in(
+                sql,
+                Some(self.organisation),
+                &self.actor.by,
+                "revoke token of an organisation",
+                &self.id.to_string(),
+            )
+            .await?;
         }
         Ok(Ok(()))
     }

@@ -81,6 +81,35 @@ impl Work for ReadOffers {
     }
 }
 
+/// Every offer, with what people read of it, by name.
+pub(in crate::db) struct ListOffers;
+
+#[async_trait]
+impl Work for ListOffers {
+    type Done = Vec<NamedOffer>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let Offers(rules) = offers(sql).await?;
+        let titles = sql.rows("SELECT offer, name, title FROM services", &[]).await?;
+        let mut named = Vec::new();
+        for row in sql.rows("SELECT * FROM offers ORDER BY name", &[]).await? {
+            let name = row.text("name", offer_name)?;
+            let mut services = BTreeMap::new();
+            for title in &titles {
+                let (offer, service) = (offer_in(title)?, title.text("name", service_name)?);
+                let known = rules.get(&name).filter(|_| offer == name);
+                if let Some(rule) = known.and_then(|known| known.services.get(&service)) {
+                    services
+                        .insert(service, NamedService { title: title.get("title")?, service: rule.clone() });
+                }
+            }
+            let devices = u32::try_from(row.count("devices")?).map_err(|_| DbError::damaged("devices"))?;
+            named.push(NamedOffer { name, title: row.get("title")?, devices, services });
+        }
+        Ok(named)
+    }
+}
+
 pub(super) async fn offers(sql: &mut dyn Sql) -> Result<Offers, DbError> {
     let mut offers = BTreeMap::<OfferName, Offer>::new();
     for row in sql.rows("SELECT name FROM offers", &[]).await? {

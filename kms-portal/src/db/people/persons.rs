@@ -13,7 +13,7 @@ use shared::time::Timestamp;
 use super::offers::location;
 use super::{Actor, PeopleUnchanged, allow, lock, seats};
 use crate::db::DbError;
-use crate::db::changes::note;
+use crate::db::changes::note_in;
 use crate::db::sql::{Sql, SqlRow, Value};
 use crate::db::work::{Work, or_refuse};
 use crate::token::TokenDigest;
@@ -67,6 +67,15 @@ pub struct NewPerson {
     pub location: Option<Country>,
 }
 
+/// What is to be known of a person.
+#[derive(Clone, Debug)]
+pub struct PersonEdit {
+    /// Their name, for people.
+    pub name: String,
+    /// Where they use what they have. Licences that are not offered there stay, and are in conflict.
+    pub location: Option<Country>,
+}
+
 /// Which people of an organisation are listed.
 #[derive(Clone, Copy, Debug)]
 pub struct PersonFilter {
@@ -115,7 +124,7 @@ impl Work for AddPerson {
             sql.run("DELETE FROM people WHERE id = $1", &values[..1]).await?;
             return Ok(Err(PeopleUnchanged::AddressTaken));
         }
-        note(sql, &self.actor.by, "add person", &id.to_string()).await?;
+        note_in(sql, *organisation, &self.actor.by, "add person", &id.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -164,7 +173,30 @@ impl Work for SetRoles {
         // Whoever takes over a session finds no new rights in it.
         end_sessions(sql, self.person, None).await?;
         let names: Vec<&str> = self.roles.iter().map(AdminRole::name).collect();
-        note(sql, &self.actor.by, "set roles", &format!("{} ({})", self.person, names.join(", "))).await?;
+        let subject = format!("{} ({})", self.person, names.join(", "));
+        note_in(sql, member.organisation, &self.actor.by, "set roles", &subject).await?;
+        Ok(Ok(()))
+    }
+}
+
+/// Changes what is known of a person.
+pub(in crate::db) struct EditPerson {
+    pub(in crate::db) person: PersonId,
+    pub(in crate::db) edit: PersonEdit,
+    pub(in crate::db) actor: Actor,
+}
+
+#[async_trait]
+impl Work for EditPerson {
+    type Done = Result<(), PeopleUnchanged>;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
+        let member = or_refuse!(member(sql, self.person, &self.actor, Act::EditPerson).await?);
+        let location = self.edit.location.map(|country| country.to_string()).unwrap_or_default();
+        let values =
+            [self.person.as_bytes().into(), self.edit.name.as_str().into(), location.as_str().into()];
+        sql.run("UPDATE people SET name = $2, location = $3 WHERE id = $1", &values).await?;
+        note_in(sql, member.organisation, &self.actor.by, "edit person", &self.person.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -193,7 +225,7 @@ impl Work for BlockPerson {
             end_sessions(sql, self.person, None).await?;
         }
         let what = if self.blocked { "block person" } else { "unblock person" };
-        note(sql, &self.actor.by, what, &self.person.to_string()).await?;
+        note_in(sql, member.organisation, &self.actor.by, what, &self.person.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -212,7 +244,7 @@ impl Work for DeletePerson {
         let member = or_refuse!(member(sql, self.person, &self.actor, Act::DeletePerson).await?);
         or_refuse!(keep(sql, &member, self.actor.by.at).await?);
         remove(sql, &member, self.actor.by.at).await?;
-        note(sql, &self.actor.by, "delete person", &self.person.to_string()).await?;
+        note_in(sql, member.organisation, &self.actor.by, "delete person", &self.person.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -282,7 +314,7 @@ impl Work for RestorePerson {
         }
         let values: [Value<'_>; 2] = [person.id.as_bytes().into(), address.typed().into()];
         sql.run("UPDATE people SET deleted_at = NULL, address = $2 WHERE id = $1", &values).await?;
-        note(sql, &self.actor.by, "restore person", &person.id.to_string()).await?;
+        note_in(sql, person.organisation, &self.actor.by, "restore person", &person.id.to_string()).await?;
         Ok(Ok(()))
     }
 }
@@ -388,7 +420,7 @@ pub(super) fn person_id(row: &SqlRow) -> Result<Option<PersonId>, DbError> {
     id.map(|id| PersonId::from_slice(&id).ok_or_else(|| DbError::damaged("person"))).transpose()
 }
 
-fn read(row: &SqlRow) -> Result<Person, DbError> {
+pub(super) fn read(row: &SqlRow) -> Result<Person, DbError> {
     let organisation: Option<Vec<u8>> = row.get("organisation")?;
     let organisation = organisation.map(|bytes| OrganisationId::from_slice(&bytes));
     if organisation == Some(None) {

@@ -18,7 +18,7 @@ use super::offers::{lines, location, offer_in, offers, service_name, set};
 use super::subscriptions::pools;
 use super::{Actor, PeopleUnchanged, allow, change_name, lock};
 use crate::db::DbError;
-use crate::db::changes::note;
+use crate::db::changes::note_in;
 use crate::db::sql::{Sql, SqlRow};
 use crate::db::work::{Work, or_refuse};
 
@@ -71,9 +71,14 @@ impl Work for Assignment {
         count(sql, self.organisation, &plan.pools).await?;
         let names: Vec<&str> = named(&self.change).into_iter().map(OfferName::as_str).collect();
         let served = members.len() - plan.refused();
-        let subject = format!("{} for {served} people of {}", names.join(", "), self.organisation);
+        let names = names.join(", ");
+        let subject = match (&self.people[..], served) {
+            ([person], _) => format!("{names} for {person}"),
+            _ => format!("{names} for {served} people"),
+        };
         if 0 < served {
-            note(sql, &self.actor.by, change_name(&self.change), &subject).await?;
+            note_in(sql, Some(self.organisation), &self.actor.by, change_name(&self.change), &subject)
+                .await?;
         }
         Ok(Ok(plan))
     }
@@ -236,12 +241,15 @@ fn read_member(row: &SqlRow) -> Result<Member, DbError> {
     Ok(Member { person, location: location(row)?, seats: BTreeMap::new() })
 }
 
-fn read_seat(row: &SqlRow) -> Result<Seat, DbError> {
+pub(super) fn read_seat(row: &SqlRow) -> Result<Seat, DbError> {
     let off = row.text("off", |text| set(text, service_name))?;
     Ok(Seat { by_hand: row.count("by_hand")? != 0, groups: BTreeSet::new(), off })
 }
 
-fn add_groups(members: &mut BTreeMap<PersonId, &mut Member>, groups: &[SqlRow]) -> Result<(), DbError> {
+pub(super) fn add_groups(
+    members: &mut BTreeMap<PersonId, &mut Member>,
+    groups: &[SqlRow],
+) -> Result<(), DbError> {
     for row in groups {
         let person = row.bytes("person", PersonId::from_slice)?;
         let seat = members.get_mut(&person).and_then(|member| member.seats.get_mut(&offer_in(row).ok()?));

@@ -16,7 +16,7 @@ use shared::time::{Timestamp, from_ms, to_ms};
 use super::offers::offer_in;
 use super::{Actor, PeopleUnchanged, Principal, allow, lock};
 use crate::db::DbError;
-use crate::db::changes::note;
+use crate::db::changes::note_in;
 use crate::db::sql::{Sql, SqlRow, Value};
 use crate::db::work::{Work, or_refuse};
 
@@ -101,7 +101,8 @@ impl Work for Subscribe {
         let insert =
             "INSERT INTO pools (organisation, offer, taken) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
         sql.run(insert, &pool).await?;
-        note(sql, &self.actor.by, "add subscription", &format!("{id} ({offer})")).await?;
+        note_in(sql, Some(*organisation), &self.actor.by, "add subscription", &format!("{id} ({offer})"))
+            .await?;
         Ok(Ok(()))
     }
 }
@@ -131,8 +132,12 @@ impl Work for ChangeSubscription {
         }
         let mut subscription = read(&found)?;
         or_refuse!(apply(&mut subscription, self.change, self.actor.by.at));
+        let before = pool(sql, &subscription, self.actor.by.at).await?;
         write(sql, &subscription).await?;
-        note(sql, &self.actor.by, self.change.called(), &self.id.to_string()).await?;
+        let after = pool(sql, &subscription, self.actor.by.at).await?;
+        note_reduction(sql, &subscription, [before, after], self.actor.by.at).await?;
+        note_in(sql, Some(self.organisation), &self.actor.by, self.change.called(), &self.id.to_string())
+            .await?;
         Ok(Ok(subscription))
     }
 }
@@ -158,6 +163,28 @@ fn apply(
     Ok(())
 }
 
+/// The seats of the subscription's offer.
+async fn pool(sql: &mut dyn Sql, sold: &SoldSubscription, now: Timestamp) -> Result<Pool, DbError> {
+    Ok(pools(sql, sold.organisation, now).await?.get(&sold.offer).copied().unwrap_or_default())
+}
+
+/// Notes when seats became fewer than are taken. Being reduced further gives no more time.
+async fn note_reduction(
+    sql: &mut dyn Sql,
+    sold: &SoldSubscription,
+    [before, after]: [Pool; 2],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let [was_over, is_over] = [before, after].map(|pool| pool.bought < pool.taken);
+    if was_over && is_over {
+        return Ok(());
+    }
+    let reduced_at = is_over.then_some(now);
+    let values = [sold.organisation.as_bytes().into(), sold.offer.as_str().into(), reduced_at.into()];
+    sql.run("UPDATE pools SET reduced_at = $3 WHERE organisation = $1 AND offer = $2", &values).await?;
+    Ok(())
+}
+
 /// The subscriptions of an organisation.
 pub(in crate::db) struct ListSubscriptions(pub(in crate::db) OrganisationId);
 
@@ -170,7 +197,10 @@ impl Work for ListSubscriptions {
     }
 }
 
-async fn of(sql: &mut dyn Sql, organisation: OrganisationId) -> Result<Vec<SoldSubscription>, DbError> {
+pub(super) async fn of(
+    sql: &mut dyn Sql,
+    organisation: OrganisationId,
+) -> Result<Vec<SoldSubscription>, DbError> {
     let list = "SELECT * FROM subscriptions WHERE organisation = $1 ORDER BY ends_at, id";
     sql.rows(list, &[organisation.as_bytes().into()]).await?.iter().map(read).collect()
 }
