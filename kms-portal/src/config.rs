@@ -17,6 +17,7 @@ use server::tls::{Tls, TlsFiles, TlsMode};
 use shared::fair::Rate;
 use shared::portal_address::PORTAL_PORT;
 
+use crate::outbox::mail::{MailServer, MailServerUrl, sender};
 use crate::web_address::WebAddress;
 
 /// The name of the file in a data directory.
@@ -89,6 +90,14 @@ server::settings! {
     /// networks with commas.
     #[serde(deserialize_with = "networks_in_file")]
     web_allow: Vec<Network> = Vec::new(), networks, "10.0.0.0/8", at reload;
+    /// Server that takes the portal's mail: smtps://HOST, or smtp://HOST for one that turns to TLS (STARTTLS). On the same machine, smtp://
+    /// is in the clear. If it is empty, mails stay in the outbox (`kms-portal outbox list`).
+    smtp_url: String = String::new(), text, "smtps://mail.example.com", at restart;
+    /// File with what that server wants to see: the name on the first line, the password on the second. A relative path is in the data
+    /// directory. If it is empty, the server wants nothing.
+    smtp_credentials: PathBuf = PathBuf::new(), text, "smtp.credentials", at restart;
+    /// Address that mails are from, with or without a name in front of it.
+    mail_from: String = String::new(), text, "Example Licenses <licenses@example.com>", at restart;
     /// URL of the PostgreSQL database, which several portals may share. Empty for the file portal.db in the data directory. A password
     /// belongs in the environment or in a file that only the portal's user can read.
     database: String = String::new(), text, "postgres://portal@db.example.com/portal", at restart;
@@ -142,6 +151,7 @@ impl SettingTable for PortalConfig {
         listen::check(&all.copied().collect::<Vec<_>>())
             .map_err(|fault| ("web_listen", format!("with the addresses of `web_listen`, {fault}")))?;
         self.check_web()?;
+        self.check_mail()?;
         self.check_bounds()?;
         self.door().check()?;
         let is_postgres =
@@ -213,6 +223,29 @@ impl PortalConfig {
         Err(("web_url", fault))
     }
 
+    /// The server that takes mail; none if there is none. A relative path is in this directory.
+    pub fn mail_server(&self, data: &Path) -> Option<MailServer> {
+        let credentials = &self.smtp_credentials;
+        let credentials = (!credentials.as_os_str().is_empty()).then(|| data.join(credentials));
+        MailServer::new(&self.smtp_url, credentials, &self.mail_from)
+    }
+
+    fn check_mail(&self) -> Result<(), SettingFault> {
+        let PortalConfig { smtp_url, mail_from, .. } = self;
+        if !smtp_url.is_empty() && MailServerUrl::new(smtp_url).is_none() {
+            // It may have a password in it, so it is not repeated.
+            let fault = "`smtp_url` is no address such as \"smtps://mail.example.com\"; a password belongs in the file of `smtp_credentials`";
+            return Err(("smtp_url", fault.to_owned()));
+        }
+        if (smtp_url.is_empty() && mail_from.is_empty()) || sender(mail_from).is_some() {
+            return Ok(());
+        }
+        let fault = format!(
+            "`mail_from` is {mail_from:?}; it has to be an address such as \"Example Licenses <licenses@example.com>\""
+        );
+        Err(("mail_from", fault))
+    }
+
     /// The limits on wrong tokens: of one address, and of all.
     pub fn wrong_tokens(&self) -> [Rate; 2] {
         [Rate::a_day(self.wrong_tokens_per_source), Rate::a_day(WRONG_TOKENS)]
@@ -256,7 +289,11 @@ mod tests {
 
     #[test]
     fn every_example_holds_and_every_key_is_explained() {
-        let pages = PortalConfig { web_url: "https://x.example".to_owned(), ..PortalConfig::default() };
+        let pages = PortalConfig {
+            web_url: "https://x.example".to_owned(),
+            mail_from: "a@x.example".to_owned(),
+            ..PortalConfig::default()
+        };
         for key in KEYS {
             let config = key.set(&pages, key.example).unwrap();
             config.check().unwrap();
@@ -293,6 +330,19 @@ mod tests {
         for wrong in ["", "licenses.example.com", "http://licenses.example.com", "https://x.example/portal"] {
             assert_eq!(check(wrong).unwrap_err().0, "web_url", "{wrong}");
         }
+    }
+
+    #[test]
+    fn mail_needs_a_server_and_a_sender_and_what_is_wrong_does_not_show_a_password() {
+        let check = |smtp_url: &str, mail_from: &str| {
+            let (smtp_url, mail_from) = (smtp_url.to_owned(), mail_from.to_owned());
+            PortalConfig { smtp_url, mail_from, ..PortalConfig::default() }.check()
+        };
+        check("smtps://mail.example.com", "Licenses <a@x.example>").unwrap();
+        check("", "a@x.example").unwrap();
+        assert_eq!(check("smtps://mail.example.com", "").unwrap_err().0, "mail_from");
+        let (key, fault) = check("smtps://a:secret@mail.example.com", "a@x.example").unwrap_err();
+        assert!(key == "smtp_url" && !fault.contains("secret"), "{fault}");
     }
 
     #[test]

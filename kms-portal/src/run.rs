@@ -30,6 +30,7 @@ use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
 use crate::issue::{CodeSigner, Issuer, Pepper};
+use crate::outbox;
 use crate::reload::{FollowedSettings, PortalReload};
 use crate::remedy;
 use crate::web_address::WebAddress;
@@ -137,6 +138,7 @@ pub struct RunningPortal {
     serving: JoinHandle<()>,
     staff_serving: JoinHandle<()>,
     socket_serving: JoinHandle<()>,
+    delivering: JoinHandle<()>,
 }
 
 /// Where the portal is heard.
@@ -213,6 +215,7 @@ pub fn run(
     let portal = Arc::new(portal.with_pages_at(web_address.clone()));
     // Before anybody is answered.
     portal.take_note(&by_root);
+    let mail = config.mail_server(home.path());
     let followed = Mutex::new(followed);
     let reload = PortalReload {
         home,
@@ -237,6 +240,7 @@ pub fn run(
     let stop = CancellationToken::new();
     let (keeper, stopped) = (portal.clone(), stop.clone());
     tokio::spawn(async move { keeper.keep_list_signed(stopped).await });
+    let delivering = tokio::spawn(outbox::deliver(portal.clone(), mail, stop.clone()));
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
     let services = Services::new(Routes::new(service));
     let stopped = || stop.clone().cancelled_owned();
@@ -266,6 +270,7 @@ pub fn run(
         serving,
         staff_serving,
         socket_serving,
+        delivering,
     })
 }
 
@@ -301,6 +306,8 @@ impl RunningPortal {
             let _ = web_serving.await;
         }
         let _ = tokio::time::timeout(DRAIN, self.socket_serving).await;
+        // What is not sent by then is sent once more.
+        let _ = tokio::time::timeout(DRAIN, self.delivering).await;
         self.bound_socket.remove();
         self.portal.db.clone().close().await;
     }

@@ -10,6 +10,7 @@
 
 mod full;
 mod killed;
+mod mail;
 mod open;
 mod random;
 mod replicas;

@@ -87,6 +87,11 @@ impl Db {
         self.write(Post { what, at }).await
     }
 
+    /// Whether any message is due. Nothing is written.
+    pub async fn is_due(&self, now: Timestamp, mails: bool) -> Result<bool, DbError> {
+        self.read(IsDue { now, mails }).await
+    }
+
     /// Takes messages that are due; each of them is put off until somebody says how it went. Without `mails`, only events.
     pub async fn take_due(
         &self,
@@ -177,6 +182,21 @@ impl Work for Post {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), DbError> {
         post(sql, &self.what, self.at).await
+    }
+}
+
+struct IsDue {
+    now: Timestamp,
+    mails: bool,
+}
+
+#[async_trait]
+impl Work for IsDue {
+    type Done = bool;
+
+    async fn run(&self, sql: &mut dyn Sql) -> Result<bool, DbError> {
+        let any = "SELECT number FROM outbox WHERE next_try_at <= $1 AND ($2 = 1 OR kind <> 'mail') LIMIT 1";
+        Ok(sql.row(any, &[self.now.into(), self.mails.into()]).await?.is_some())
     }
 }
 
