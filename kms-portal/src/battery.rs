@@ -21,6 +21,7 @@ pub mod revoking;
 pub mod staff;
 pub mod world;
 
+pub use accounts::PASSWORD;
 pub use world::{Opened, World};
 
 /// Makes a test of every story for the databases that `$open` makes, in the module where it stands. It gives none where there can

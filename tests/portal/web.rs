@@ -2,6 +2,7 @@
 //!
 //! A story gets a [`Site`]: a portal with nobody in it, whose clock the story moves. [`Browser`] keeps cookies and sends forms.
 
+mod accounts;
 mod browser;
 mod driven;
 mod frame;
@@ -11,7 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kms_portal::api::PortalCore;
-use kms_portal::battery::{Opened, World};
+use kms_portal::battery::{Opened, PASSWORD, World};
+use kms_portal::rules::rights::AdminRole;
 use kms_portal::web_address::WebAddress;
 use server::accept::{Admission, Door, DoorSettings, Limits, serve_pages};
 use server::tls::Tls;
@@ -21,10 +23,10 @@ use world::TestClock;
 pub(crate) use browser::Browser;
 
 /// A portal with pages.
-#[expect(dead_code, reason = "stories of accounts use all of it")]
 pub(crate) struct Site {
     /// The words of the battery, on the same database.
     pub(crate) world: World,
+    #[expect(dead_code, reason = "the first story that asks the portal itself uses it")]
     pub(crate) portal: Arc<PortalCore>,
     pub(crate) clock: Arc<TestClock>,
     at: SocketAddr,
@@ -39,10 +41,11 @@ impl Site {
     /// Serves pages with this TLS, at this address or at its own.
     async fn serve(world: World, tls: Tls, address: Option<WebAddress>) -> Site {
         let clock = Arc::new(TestClock::at(world.now));
-        let portal = Arc::new(world.portal(clock.clone()));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let at = listener.local_addr().unwrap();
         let own = || WebAddress::new(&format!("http://localhost:{}", at.port())).unwrap();
+        let address = address.unwrap_or_else(own);
+        let portal = Arc::new(world.portal(clock.clone()).with_pages_at(Some(address.clone())));
         let settings = DoorSettings {
             connections: 64,
             connections_per_address: 64,
@@ -52,7 +55,7 @@ impl Site {
         let admission = Admission { settings, limits: Limits { in_all: 64, per_address: 64 }, tls };
         let door = Door::new(admission, "kms-portal.toml", Arc::new(()));
         let stop = CancellationToken::new();
-        let site = kms_portal_web::site(portal.clone(), address.unwrap_or_else(own));
+        let site = kms_portal_web::site(portal.clone(), address);
         tokio::spawn(serve_pages(door, site, vec![listener], stop.clone().cancelled_owned()));
         Site { world, portal, clock, at, _stops: stop.drop_guard() }
     }
@@ -65,6 +68,19 @@ impl Site {
     /// A browser that has never been here.
     pub(crate) fn browser(&self) -> Browser {
         Browser::new(self.at)
+    }
+
+    /// A browser in which somebody has signed in who is in the organisation and has these roles.
+    pub(crate) async fn employee(&self, address: &str, roles: &[AdminRole]) -> Browser {
+        self.world.employee(address, roles).await;
+        self.signed_in(address).await
+    }
+
+    /// A browser in which the person with this address has signed in.
+    pub(crate) async fn signed_in(&self, address: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.post("/sign-in", &[("address", address), ("password", PASSWORD)]).await.is(303);
+        browser
     }
 }
 

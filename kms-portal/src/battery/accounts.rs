@@ -16,6 +16,11 @@ use crate::db::{
 };
 use crate::token::{LinkToken, SessionToken, TokenDigest};
 
+/// The password of every [`World::employee`], and its hash.
+pub const PASSWORD: &str = "correct horse";
+const PASSWORD_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c2FsdCBvZiBhIHN0b3J5Lg$Wp/6EPHp2muv7NkqFMI6DLi3D2T44qv2JibfUfv4wWk";
+
 const MINUTE: Duration = Duration::from_mins(1);
 const ENDED: Result<(), PeopleUnchanged> = Err(PeopleUnchanged::LinkEnded);
 
@@ -48,19 +53,20 @@ impl World {
             name: "Ann".into(),
             location: None,
             language: Language::Dutch,
-            password: "hash".into(),
+            password: PASSWORD_HASH.into(),
             at: self.now,
         }
     }
 
-    async fn registered(&self, to: &str) -> PersonId {
+    /// Somebody with a personal account and [`PASSWORD`].
+    pub async fn registered(&self, to: &str) -> PersonId {
         let account = self.account(self.invited_to_register(to).await);
         let id = account.id;
         self.db.register(account).await.unwrap().unwrap();
         id
     }
 
-    /// Somebody of the organisation, who has a password.
+    /// Somebody of the organisation, who has [`PASSWORD`].
     pub async fn employee(&self, to: &str, roles: &[AdminRole]) -> PersonId {
         let id = PersonId::from_bytes(self.draw());
         let (organisation, location) = (Some(ORGANISATION), None);
@@ -82,7 +88,7 @@ impl World {
     }
 
     async fn sets(&self, who: SetsPassword) -> Result<(), PeopleUnchanged> {
-        let (letter, hash) = (letter("set"), "another hash".to_owned());
+        let (letter, hash) = (letter("set"), PASSWORD_HASH.to_owned());
         self.db.set_password(who, hash, Language::English, letter, self.now).await.unwrap()
     }
 
@@ -102,7 +108,7 @@ impl World {
     }
 
     /// Recipient and subject of each mail, the latest first.
-    async fn mails(&self) -> Vec<(String, String)> {
+    pub async fn mails(&self) -> Vec<(String, String)> {
         let messages = self.db.messages(MessageFilter::default(), 100).await.unwrap();
         let mail = |what| match what {
             Outgoing::Mail { to, subject, .. } => Some((to, subject)),
@@ -127,7 +133,7 @@ pub async fn of_twenty_who_use_one_link_at_once_one_registers(world: World) {
     let person = &account.person;
     assert_eq!((person.address.as_str(), person.confirmed_at), ("Ann@Example.com", Some(world.now)));
     assert_eq!((person.language, person.organisation), (Some(Language::Dutch), None));
-    assert_eq!(account.password.as_deref(), Some("hash"));
+    assert_eq!(account.password.as_deref(), Some(PASSWORD_HASH));
     let again = world.invited_to_register("ann@example.com").await;
     let again = world.db.register(world.account(again)).await.unwrap();
     assert_eq!(again, Err(PeopleUnchanged::AddressTaken));

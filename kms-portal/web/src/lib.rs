@@ -1,6 +1,6 @@
 //! What the portal is over HTTP: pages for people and administrators, and an API for the same actions.
 //!
-//! A request goes one way: `visitor` says who asks, in which language and from where; a page or a call of the API reads the form and asks
+//! A request goes one way: `visitor` says in which language somebody asks and from where, and `signed_in` who it is; a page or a call of the API reads the form and asks
 //! `kms_portal`; `frame` renders what comes of it, and `refused` what does not. Nothing here knows SQL, and no rule stands here. Pages work
 //! without JavaScript, and no page asks another site for anything (`headers`).
 //!
@@ -10,6 +10,7 @@ mod frame;
 mod headers;
 mod pages;
 mod refused;
+mod signed_in;
 mod visitor;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 
 mod files;
 mod home;
+mod sign_in;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
@@ -17,6 +18,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::Web;
 use crate::frame::Frame;
 use crate::refused::PageRefusal;
+use crate::signed_in::Anyone;
 use crate::visitor::{LANGUAGE_COOKIE, Visitor, chosen};
 
 /// The largest form. A page that takes files has a limit of its own.
@@ -29,6 +31,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
     Router::new()
         .merge(files::routes())
         .merge(home::routes())
+        .merge(sign_in::routes())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(FORM_MAX_BYTES))
         .layer(own)
@@ -36,18 +39,16 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         .layer(from_fn(keep_language))
 }
 
-async fn not_found(State(web): State<Web>, visitor: Visitor) -> Response {
-    PageRefusal::NotFound.page(visitor.frame(), &web.portal)
+async fn not_found(State(web): State<Web>, anyone: Anyone) -> Response {
+    PageRefusal::NotFound.page(anyone.frame(), &web.portal)
 }
 
 /// The page, or the one that says why there is none.
-#[expect(dead_code, reason = "the first page that can be refused uses it")]
 pub(crate) fn answer(web: &Web, frame: &Frame, done: Result<Response, PageRefusal>) -> Response {
     done.unwrap_or_else(|refusal| refusal.page(frame.clone(), &web.portal))
 }
 
 /// A form as it was sent, or why it is none.
-#[expect(dead_code, reason = "the first page with a form uses it")]
 pub(crate) type Sent<F> = Result<axum::Form<F>, FormRejection>;
 
 impl From<FormRejection> for PageRefusal {

@@ -12,6 +12,7 @@ use server::Source;
 
 use crate::Web;
 use crate::frame::Frame;
+use crate::refused::PageRefusal;
 
 /// The cookie that keeps the chosen language.
 pub(crate) const LANGUAGE_COOKIE: &str = "kms-language";
@@ -21,9 +22,10 @@ pub(crate) const LANGUAGE_COOKIE: &str = "kms-language";
 pub(crate) struct Visitor {
     /// The texts in their language.
     pub(crate) texts: Arc<PortalTexts>,
+    /// Whether they have chosen this language here, and not only in their browser.
+    pub(crate) has_chosen: bool,
     /// Where they are.
-    #[expect(dead_code, reason = "sign-in limits wrong passwords by it")]
-    pub(crate) source: Option<Source>,
+    source: Option<Source>,
     /// The path of the page.
     pub(crate) path: String,
 }
@@ -33,18 +35,24 @@ impl Visitor {
     pub(crate) fn frame(&self) -> Frame {
         Frame { texts: self.texts.clone(), path: self.path.clone(), menu: None }
     }
+
+    /// Where they are, by which wrong passwords are limited.
+    pub(crate) fn source(&self) -> Result<Source, PageRefusal> {
+        self.source.ok_or(PageRefusal::BadForm)
+    }
 }
 
 impl FromRequestParts<Web> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Visitor, Infallible> {
-        let language = chosen(parts.uri.query())
-            .or_else(|| cookie(&parts.headers, LANGUAGE_COOKIE).and_then(Language::from_tag))
-            .unwrap_or_else(|| accepted(&parts.headers));
+        let chosen = chosen(parts.uri.query())
+            .or_else(|| cookie(&parts.headers, LANGUAGE_COOKIE).and_then(Language::from_tag));
+        let language = chosen.unwrap_or_else(|| accepted(&parts.headers));
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.path());
         Ok(Visitor {
             texts: web.texts(language),
+            has_chosen: chosen.is_some(),
             source: parts.extensions.get().copied(),
             path: path.to_owned(),
         })

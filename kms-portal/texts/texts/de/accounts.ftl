@@ -64,3 +64,19 @@ mail-password-set-body =
 mail-deactivated-subject = Ihr Konto wurde gelöscht
 mail-deactivated-body =
     Das Konto von { $address } wurde auf Ihren Wunsch gelöscht. Ihre Daten werden 30 Tage aufbewahrt. Wenn Sie es in dieser Zeit zurückhaben möchten, fragen Sie Ihre Administratoren, oder den Hersteller, wenn es ein persönliches Konto war.
+# Seiten der Konten.
+accounts-address = E-Mail-Adresse
+accounts-password = Passwort
+accounts-personal = Persönliches Konto
+accounts-work = Arbeitskonto bei { $organisation }
+sign-in-again = Zeigen Sie noch einmal, dass Sie { $address } sind, bevor Sie fortfahren. Danach ist es 15 Minuten lang nicht mehr nötig.
+sign-in-wrong = Adresse und Passwort passen nicht zusammen, oder es gab zu viele Versuche. Prüfen Sie beides und versuchen Sie es in ein paar Minuten erneut, oder wählen Sie ein neues Passwort.
+sign-in-busy = Von Ihrem Ort kamen zu viele falsche Passwörter. Versuchen Sie es später erneut.
+sign-in-register = Für ein persönliches Konto registrieren
+sign-in-forgotten = Name oder Passwort vergessen?
+sign-in-password-set = Ihr Passwort wurde gesetzt. Melden Sie sich damit an.
+sign-in-registered = Ihr Konto wurde angelegt. Melden Sie sich an.
+sign-in-deleted = Ihr Konto wurde gelöscht.
+sign-in-signed-out = Sie sind abgemeldet.
+choose-title = Welches Konto?
+choose-about = Diese Adresse und dieses Passwort gehören zu mehreren Konten.

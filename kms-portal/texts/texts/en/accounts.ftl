@@ -64,3 +64,19 @@ mail-password-set-body =
 mail-deactivated-subject = Your account was deleted
 mail-deactivated-body =
     The account of { $address } was deleted, as you asked. Your data is kept for 30 days. To have it back within them, ask your administrators, or the vendor if it was a personal account.
+# Pages of accounts.
+accounts-address = E-mail address
+accounts-password = Password
+accounts-personal = Personal account
+accounts-work = Work account at { $organisation }
+sign-in-again = Before you go on, show once more that you are { $address }. You need not do it again for 15 minutes.
+sign-in-wrong = Address and password do not fit, or there were too many tries. Check both and try again in a few minutes, or choose a new password.
+sign-in-busy = Too many wrong passwords came from where you are. Try again later.
+sign-in-register = Register for a personal account
+sign-in-forgotten = Forgotten name or password?
+sign-in-password-set = Your password was set. Sign in with it.
+sign-in-registered = Your account was made. Sign in.
+sign-in-deleted = Your account was deleted.
+sign-in-signed-out = You are signed out.
+choose-title = Which account?
+choose-about = This address and password belong to several accounts.

@@ -64,3 +64,19 @@ mail-password-set-body =
 mail-deactivated-subject = Votre compte a été supprimé
 mail-deactivated-body =
     Le compte de { $address } a été supprimé, comme vous l’avez demandé. Vos données sont gardées 30 jours. Pour les retrouver pendant ce temps, demandez à vos administrateurs, ou à l’éditeur si c’était un compte personnel.
+# Pages des comptes.
+accounts-address = Adresse électronique
+accounts-password = Mot de passe
+accounts-personal = Compte personnel
+accounts-work = Compte professionnel chez { $organisation }
+sign-in-again = Avant de continuer, montrez encore une fois que vous êtes { $address }. Ce ne sera plus nécessaire pendant 15 minutes.
+sign-in-wrong = L’adresse et le mot de passe ne vont pas ensemble, ou il y a eu trop d’essais. Vérifiez les deux et réessayez dans quelques minutes, ou choisissez un nouveau mot de passe.
+sign-in-busy = Trop de mots de passe faux sont venus de là où vous êtes. Réessayez plus tard.
+sign-in-register = S’inscrire pour un compte personnel
+sign-in-forgotten = Nom ou mot de passe oublié ?
+sign-in-password-set = Votre mot de passe a été défini. Connectez-vous avec lui.
+sign-in-registered = Votre compte a été créé. Connectez-vous.
+sign-in-deleted = Votre compte a été supprimé.
+sign-in-signed-out = Vous êtes déconnecté.
+choose-title = Quel compte ?
+choose-about = Cette adresse et ce mot de passe appartiennent à plusieurs comptes.

@@ -64,3 +64,19 @@ mail-password-set-body =
 mail-deactivated-subject = Uw account is verwijderd
 mail-deactivated-body =
     Het account van { $address } is op uw verzoek verwijderd. Uw gegevens worden 30 dagen bewaard. Wilt u ze binnen die tijd terug, vraag het dan uw beheerders, of de leverancier als het een persoonlijk account was.
+# Pagina's van accounts.
+accounts-address = E-mailadres
+accounts-password = Wachtwoord
+accounts-personal = Persoonlijk account
+accounts-work = Werkaccount bij { $organisation }
+sign-in-again = Toon nogmaals dat u { $address } bent voordat u verdergaat. Daarna hoeft het 15 minuten lang niet meer.
+sign-in-wrong = Adres en wachtwoord passen niet bij elkaar, of er waren te veel pogingen. Controleer beide en probeer het over een paar minuten opnieuw, of kies een nieuw wachtwoord.
+sign-in-busy = Van waar u bent kwamen te veel verkeerde wachtwoorden. Probeer het later opnieuw.
+sign-in-register = Registreren voor een persoonlijk account
+sign-in-forgotten = Naam of wachtwoord vergeten?
+sign-in-password-set = Uw wachtwoord is ingesteld. Meld u ermee aan.
+sign-in-registered = Uw account is gemaakt. Meld u aan.
+sign-in-deleted = Uw account is verwijderd.
+sign-in-signed-out = U bent afgemeld.
+choose-title = Welk account?
+choose-about = Dit adres en dit wachtwoord horen bij verschillende accounts.

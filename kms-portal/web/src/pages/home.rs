@@ -7,7 +7,7 @@ use axum::routing::get;
 
 use crate::Web;
 use crate::frame::{Frame, page};
-use crate::visitor::Visitor;
+use crate::signed_in::Anyone;
 
 pub(super) fn routes() -> Router<Web> {
     Router::new().route("/", get(home))
@@ -19,6 +19,6 @@ struct HomePage {
     frame: Frame,
 }
 
-async fn home(visitor: Visitor) -> Response {
-    page(&HomePage { frame: visitor.frame() })
+async fn home(anyone: Anyone) -> Response {
+    page(&HomePage { frame: anyone.frame() })
 }
