@@ -3,6 +3,7 @@
 //! A story gets a [`Site`]: a portal with nobody in it, whose clock the story moves. [`Browser`] keeps cookies and sends forms.
 
 mod accounts;
+mod api;
 mod browser;
 mod driven;
 mod frame;

@@ -35,16 +35,16 @@ fn roles(of: &[AdminRole]) -> AdminRoles {
 }
 
 impl World {
-    pub(super) fn staff(&self) -> Actor {
+    pub fn staff(&self) -> Actor {
         Actor::staff(self.by("as the customer asked"))
     }
 
-    pub(super) fn person(&self, id: PersonId) -> Actor {
+    pub fn person(&self, id: PersonId) -> Actor {
         Actor::person(id, self.by(""))
     }
 
     /// Basic has mail and files. Voice is not offered in Aruba. Mail-plus excludes mail.
-    pub(super) async fn shop(&self) {
+    pub async fn shop(&self) {
         let plain = OfferedService::default;
         let aruba = Country::from_code("AW").unwrap();
         let offers = [
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    pub(super) async fn buys(&self, name: &str, seats: u32) -> SubscriptionId {
+    pub async fn buys(&self, name: &str, seats: u32) -> SubscriptionId {
         let id = SubscriptionId::from_bytes(self.draw());
         let sold = SoldSubscription {
             id,
@@ -76,7 +76,7 @@ impl World {
         id
     }
 
-    pub(super) async fn add(
+    pub async fn add(
         &self,
         address: &str,
         organisation: Option<OrganisationId>,
@@ -87,17 +87,17 @@ impl World {
         self.db.add_person(person, self.staff()).await.unwrap().map(|()| id)
     }
 
-    pub(super) async fn someone(&self) -> PersonId {
+    pub async fn someone(&self) -> PersonId {
         let number = u128::from_be_bytes(self.draw());
         self.add(&format!("p{number}@example.com"), Some(ORGANISATION)).await.unwrap()
     }
 
-    pub(super) async fn admin(&self, of: &[AdminRole]) -> PersonId {
+    pub async fn admin(&self, of: &[AdminRole]) -> PersonId {
         let number = u128::from_be_bytes(self.draw());
         self.employee(&format!("p{number}@example.com"), of).await
     }
 
-    pub(super) async fn assign(
+    pub async fn assign(
         &self,
         people: &[PersonId],
         change: SeatChange,
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// The offers that a person has, as an empty change tells them.
-    pub(super) async fn has(&self, person: PersonId) -> Vec<String> {
+    pub async fn has(&self, person: PersonId) -> Vec<String> {
         let assignment = Assignment {
             organisation: ORGANISATION,
             people: vec![person],

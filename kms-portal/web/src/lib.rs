@@ -6,6 +6,7 @@
 //!
 //! Read next: `pages`, one file for each subject; `templates/frame.html`, what every page has.
 
+pub mod api;
 mod frame;
 mod headers;
 mod pages;
@@ -19,12 +20,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use kms_portal::RunningPortal;
-use kms_portal::api::PortalCore;
+use kms_portal::api::{PortalCore, WrongKeys};
 use kms_portal::web_address::WebAddress;
 use kms_portal_texts::{Language, PortalTexts};
 use server::Source;
 use server::accept::PageHandler;
+use shared::fair::Rate;
 use tower::ServiceExt as _;
+
+/// Wrong tokens of organisations in a day: from one source, and from all.
+const WRONG_TOKENS: [u64; 2] = [100, 10_000];
 
 /// What every page and call has.
 #[derive(Clone)]
@@ -33,6 +38,8 @@ pub(crate) struct Web {
     pub(crate) portal: Arc<PortalCore>,
     /// Its address, as people type it.
     pub(crate) address: Arc<WebAddress>,
+    /// Who has sent too many tokens that are not known.
+    pub(crate) wrong_tokens: Arc<WrongKeys>,
     texts: Arc<Vec<Arc<PortalTexts>>>,
 }
 
@@ -56,9 +63,10 @@ pub fn serve(running: &mut RunningPortal) {
 /// Pages and API of a portal, which people find at this address.
 pub fn site(portal: Arc<PortalCore>, address: WebAddress) -> Site {
     let texts = PortalTexts::all().into_iter().map(Arc::new).collect();
-    let web = Web { portal, address: Arc::new(address), texts: Arc::new(texts) };
-    let pages = pages::routes(&web);
-    Site(headers::around(pages).with_state(web))
+    let wrong_tokens = Arc::new(WrongKeys::new(WRONG_TOKENS.map(Rate::a_day)));
+    let web = Web { portal, address: Arc::new(address), wrong_tokens, texts: Arc::new(texts) };
+    let all = pages::routes(&web).nest(api::BASE, api::routes(&web));
+    Site(headers::around(all).with_state(web))
 }
 
 impl PageHandler for Site {
