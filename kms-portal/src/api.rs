@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use kms_portal_rules::keys::Asked;
 use kms_portal_rules::keys::machines::Holder;
+use names::Authorities;
 use prost::Message as _;
 use proto::v1::Signed;
 use proto::vendor::v1;
@@ -63,6 +64,8 @@ pub struct PortalCore {
     pub(crate) wrong_passwords: WrongKeys,
     /// The address of its pages, if it has any.
     web_address: Option<WebAddress>,
+    /// Whom it asks for proofs of domains.
+    pub(crate) authorities: Authorities,
     pepper: Pepper,
     signing: RwLock<SigningKeys>,
     issuer_changed: Notify,
@@ -126,6 +129,7 @@ impl PortalCore {
             asked_mails: WrongKeys::new([Rate::a_day(ASKED_MAILS_PER_SOURCE), Rate::a_day(ASKED_MAILS)]),
             wrong_passwords: WrongKeys::new([Rate::a_day(WRONG_PASSWORDS_PER_SOURCE), Rate::a_day(0)]),
             web_address: None,
+            authorities: Authorities::system(),
             pepper,
             signing: RwLock::new(SigningKeys::new(roots, issuer, code_signer)),
             issuer_changed: Notify::new(),
@@ -137,6 +141,12 @@ impl PortalCore {
     #[must_use]
     pub fn with_pages_at(self, web_address: Option<WebAddress>) -> PortalCore {
         PortalCore { web_address, ..self }
+    }
+
+    /// Asks these name servers for proofs of domains.
+    #[must_use]
+    pub fn with_authorities(self, authorities: Authorities) -> PortalCore {
+        PortalCore { authorities, ..self }
     }
 
     /// The address of a page, as mails name it. A portal without pages has the path alone.

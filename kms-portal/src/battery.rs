@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod api_tokens;
 pub mod codes;
 pub mod crowd;
+pub mod domains;
 pub mod hosts;
 pub mod leaving;
 pub mod machines;
@@ -84,6 +85,22 @@ macro_rules! battery {
                 one_machine_that_asks_50_times_at_once_has_one_place
                 machines_that_leave_and_come_at_once_never_are_more_than_granted
                 of_20_hosts_at_once_6_are_activated;
+            domains:
+                a_domain_is_proved_by_a_general_administrator_alone
+                a_domain_that_belongs_to_many_is_refused
+                an_open_challenge_stays_and_after_a_week_there_is_another
+                a_challenge_is_looked_at_less_and_less_often_and_by_one_portal
+                the_first_who_proves_a_domain_administrates_everybody_there_once_something_is_bought
+                without_a_mailbox_at_the_domain_nobody_becomes_administrator
+                nobody_joins_a_domain_that_is_held_or_that_is_everybodys
+                people_at_a_domain_move_to_the_organisation_that_proves_it
+                a_role_that_is_lost_before_the_record_is_found_proves_nothing
+                a_held_domain_moves_after_two_weeks_if_its_holder_does_not_prove_it_again
+                two_who_both_prove_a_domain_wait_for_staff
+                a_lapsed_proof_is_told_takes_nothing_and_needs_another_token
+                a_tree_never_takes_a_child_that_is_held
+                of_ten_organisations_that_prove_one_domain_at_once_one_holds_it
+                a_domain_that_is_given_up_goes_to_who_has_proved_it_too;
             hosts:
                 six_hosts_are_activated_ten_times_each
                 a_lost_answer_is_given_again_and_costs_nothing

@@ -48,6 +48,7 @@ pub use hosts::{
     SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
+pub use people::domains::{DomainRefused, DueLook, JoinedDomain, LookNoted, OwnDomain, OwnDomainState};
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::{
     Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, HeldSeat, KnownApiToken, KnownLink, Letter,

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use crate::act::domains;
 use crate::api::{PortalCore, Staff, StaffCalls, VendorApi, WrongKeys, revoked_by_root};
 use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
@@ -139,6 +140,7 @@ pub struct RunningPortal {
     staff_serving: JoinHandle<()>,
     socket_serving: JoinHandle<()>,
     delivering: JoinHandle<()>,
+    looking: JoinHandle<()>,
 }
 
 /// Where the portal is heard.
@@ -241,6 +243,7 @@ pub fn run(
     let (keeper, stopped) = (portal.clone(), stop.clone());
     tokio::spawn(async move { keeper.keep_list_signed(stopped).await });
     let delivering = tokio::spawn(outbox::deliver(portal.clone(), mail, stop.clone()));
+    let looking = tokio::spawn(domains::keep_looking(portal.clone(), stop.clone()));
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
     let services = Services::new(Routes::new(service));
     let stopped = || stop.clone().cancelled_owned();
@@ -271,6 +274,7 @@ pub fn run(
         staff_serving,
         socket_serving,
         delivering,
+        looking,
     })
 }
 
@@ -308,6 +312,7 @@ impl RunningPortal {
         let _ = tokio::time::timeout(DRAIN, self.socket_serving).await;
         // What is not sent by then is sent once more.
         let _ = tokio::time::timeout(DRAIN, self.delivering).await;
+        let _ = self.looking.await;
         self.bound_socket.remove();
         self.portal.db.clone().close().await;
     }

@@ -130,9 +130,17 @@ impl Authorities {
 /// The servers of the zone that a name is in: those of the nearest name that has any.
 async fn servers_of(resolver: &Servers, name: &Name) -> Result<Vec<Name>, String> {
     let mut zone = name.clone();
+    let mut none = "no name server is responsible for it".to_owned();
     while !zone.is_root() {
-        let answer = resolver.ask(&zone, RecordType::NS).await?;
-        let of_zone = answer.answers.iter().filter(|record| record.name == zone);
+        let answers = match resolver.ask(&zone, RecordType::NS).await {
+            Ok(answer) => answer.answers,
+            // Some servers fail where they are asked for such records of a name that is no zone. The zone above tells more.
+            Err(cause) => {
+                none = cause;
+                Vec::new()
+            }
+        };
+        let of_zone = answers.iter().filter(|record| record.name == zone);
         let servers = of_zone.filter_map(|record| match &record.data {
             RData::NS(server) => Some(server.0.clone()),
             _ => None,
@@ -145,7 +153,7 @@ async fn servers_of(resolver: &Servers, name: &Name) -> Result<Vec<Name>, String
         }
         zone = zone.base_name();
     }
-    Err("no name server is responsible for it".to_owned())
+    Err(none)
 }
 
 /// What one server says, at the first of its addresses that answers.

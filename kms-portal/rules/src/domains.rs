@@ -64,6 +64,16 @@ impl Scope {
             Scope::Tree => "tree",
         }
     }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// What the record says. It has to stay, because it is looked at every week.
+pub fn record(token: &str) -> String {
+    format!("token={token} expiry=never")
 }
 
 /// How long to wait before the next look at a challenge, after so many looks.
@@ -194,6 +204,7 @@ mod tests {
             assert!(!answers(token, [record]), "{record}");
         }
         assert!(!answers("", ["token="]), "no token is no proof");
+        assert!(answers(token, [record(token).as_str()]));
     }
 
     #[test]

@@ -149,6 +149,12 @@ impl Act {
         }
     }
 
+    /// Whether it needs something that was bought. Whoever has become administrator of people who registered by themselves buys first.
+    pub const fn is_management(self) -> bool {
+        use Act::{Assign, DeletePerson, EditPerson, GiveRoles, ResetPassword, Revoke};
+        matches!(self, Assign | Revoke | EditPerson | DeletePerson | ResetPassword | GiveRoles)
+    }
+
     /// Whether it could be used to become somebody else, or to be rid of them.
     const fn is_over_a_person(self) -> bool {
         matches!(self, Act::EditPerson | Act::DeletePerson | Act::ResetPassword)

@@ -63,10 +63,19 @@ impl World {
     }
 
     pub async fn buys(&self, name: &str, seats: u32) -> SubscriptionId {
+        self.buys_for(ORGANISATION, name, seats).await
+    }
+
+    pub(super) async fn buys_for(
+        &self,
+        organisation: OrganisationId,
+        name: &str,
+        seats: u32,
+    ) -> SubscriptionId {
         let id = SubscriptionId::from_bytes(self.draw());
         let sold = SoldSubscription {
             id,
-            organisation: ORGANISATION,
+            organisation,
             offer: offer(name),
             seats: NonZeroU32::new(seats).unwrap(),
             life: Subscription::new(self.now, self.now + YEAR),

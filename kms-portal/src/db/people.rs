@@ -8,6 +8,7 @@ mod accounts;
 mod api_calls;
 mod api_tokens;
 mod directory;
+pub(super) mod domains;
 mod links;
 mod offers;
 pub(super) mod outbox;
@@ -123,6 +124,9 @@ pub enum PeopleUnchanged {
     /// A role is for the people of an organisation.
     #[error("a personal account has no roles")]
     PersonalAccount,
+    /// Whoever has become administrator by a domain manages people once there is something to manage.
+    #[error("nothing was bought yet; buy licenses first, then manage people")]
+    NothingBought,
     /// The subscription cannot be renewed.
     #[error(transparent)]
     NotRenewed(#[from] NotRenewed),
@@ -383,6 +387,12 @@ async fn allow(
     for own in rights {
         let Some(own) = own else { return Ok(Err(PeopleUnchanged::UnknownOrganisation)) };
         or_refuse!(check(own, act, to));
+    }
+    if act.is_management() {
+        let kind = "SELECT id FROM organisations WHERE id = $1 AND kind = 'unpaid'";
+        if sql.row(kind, &[organisation.as_bytes().into()]).await?.is_some() {
+            return Ok(Err(PeopleUnchanged::NothingBought));
+        }
     }
     Ok(Ok(()))
 }

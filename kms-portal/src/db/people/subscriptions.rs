@@ -101,6 +101,9 @@ impl Work for Subscribe {
         let insert =
             "INSERT INTO pools (organisation, offer, taken) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
         sql.run(insert, &pool).await?;
+        // From now on there is something to manage.
+        let paid = "UPDATE organisations SET kind = 'organisation' WHERE id = $1 AND kind = 'unpaid'";
+        sql.run(paid, &pool[..1]).await?;
         note_in(sql, Some(*organisation), &self.actor.by, "add subscription", &format!("{id} ({offer})"))
             .await?;
         Ok(Ok(()))
