@@ -12,6 +12,7 @@ pub(super) mod domains;
 mod links;
 mod offers;
 pub(super) mod outbox;
+mod own_data;
 mod persons;
 mod seats;
 mod sessions;

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use kms_portal_texts::{Language, PortalTexts};
+use shared::time::Timestamp;
 
 /// What every page has.
 #[derive(Clone)]
@@ -35,6 +36,12 @@ impl Frame {
     /// A text with one value.
     pub(crate) fn t1(&self, key: &str, name: &str, value: impl ToString) -> String {
         self.texts.of(key, &[(name, &value.to_string())])
+    }
+
+    /// A day, in UTC.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    pub(crate) fn date(&self, at: &Timestamp) -> String {
+        self.texts.shared().date(*at)
     }
 
     /// The language's tag, for `lang`.

@@ -2,8 +2,12 @@
 //!
 //! A form is read with [`Sent`]; whatever is refused becomes a page by [`answer`].
 
+mod account;
+mod faults;
 mod files;
 mod home;
+mod links;
+mod register;
 mod sign_in;
 
 use axum::Router;
@@ -32,6 +36,9 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         .merge(files::routes())
         .merge(home::routes())
         .merge(sign_in::routes())
+        .merge(register::routes())
+        .merge(links::routes())
+        .merge(account::routes())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(FORM_MAX_BYTES))
         .layer(own)

@@ -72,7 +72,6 @@ impl SignedIn {
 }
 
 /// Somebody who is signed in, and has shown in the last quarter of an hour who they are.
-#[expect(dead_code, reason = "the first page for roles, keys or domains uses it")]
 pub(crate) struct Proved(pub(crate) SignedIn);
 
 impl FromRequestParts<Web> for Anyone {

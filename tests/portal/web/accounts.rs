@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use kms_portal::battery::PASSWORD;
+use kms_portal::db::{MessageFilter, Outgoing};
+use kms_portal::rules::rights::AdminRole;
 
 use super::{Site, on_both};
 
@@ -12,6 +14,12 @@ on_both! {
     somebody_with_two_accounts_and_one_password_says_which_one
     a_page_for_people_who_are_signed_in_sends_others_to_sign_in_and_back
     after_a_quarter_of_an_hour_a_person_shows_again_who_they_are
+    a_stranger_registers_with_the_link_that_was_mailed
+    asking_for_a_mail_tells_nobody_who_has_an_account
+    a_forgotten_password_is_set_anew_with_a_link_for_each_account
+    a_person_changes_what_is_their_own
+    an_account_is_deleted_by_its_owner_and_not_by_a_forgotten_session
+    a_work_account_keeps_the_address_that_its_organisation_gave
 }
 
 async fn a_person_signs_in_and_out(site: Site) {
@@ -106,4 +114,139 @@ async fn after_a_quarter_of_an_hour_a_person_shows_again_who_they_are(site: Site
     other.get("/").await.never_says("/sign-out");
     site.clock.advance(Duration::from_hours(12));
     browser.get("/").await.never_says("/sign-out");
+}
+
+/// The link in the latest mail to this address, as a path.
+async fn mailed(site: &Site, to: &str) -> (String, String) {
+    let messages = site.world.db.messages(MessageFilter::default(), 100).await.unwrap();
+    let found = messages.into_iter().find_map(|message| match message.what {
+        Outgoing::Mail { to: address, subject, body, .. } if address == to => Some((subject, body)),
+        _ => None,
+    });
+    let (subject, body) = found.unwrap();
+    let link = body.lines().find_map(|line| line.strip_prefix(&site.url()).map(ToOwned::to_owned));
+    (subject, link.unwrap_or_default())
+}
+
+async fn a_stranger_registers_with_the_link_that_was_mailed(site: Site) {
+    let mut browser = site.browser();
+    browser.headers.push(("accept-language", "nl".to_owned()));
+    browser.get("/register").await.is(200).says("Registreren");
+    browser.post("/register", &[("address", "no address")]).await.is(422).says("aria-describedby=\"fault\"");
+    browser
+        .post("/register", &[("address", "Ann@example.com")])
+        .await
+        .is(200)
+        .says("onderweg naar Ann@example.com");
+    let (subject, link) = mailed(&site, "Ann@example.com").await;
+    assert_eq!(subject, "Bevestig uw adres");
+    for _ in 0..2 {
+        browser.get(&link).await.is(200).says("Ann@example.com").says("autocomplete=\"new-password\"");
+    }
+    let form = |password| [("name", "Ann de Vries"), ("location", "nl"), ("password", password)];
+    browser.post(&link, &form("short")).await.is(422).says("value=\"Ann de Vries\"").says("10 tekens");
+    browser.post(&link, &form("Ann@EXAMPLE.com")).await.is(422).says("Kies een ander wachtwoord");
+    let got = browser.post(&link, &form("paardenbloem")).await.is(303);
+    browser.get(got.location()).await.says("Uw account is gemaakt");
+    browser.get(&link).await.is(410).says("Deze link werkt niet meer");
+    browser.post(&link, &form("paardenbloem")).await.is(410);
+    let form = [("address", "ann@example.com"), ("password", "paardenbloem"), ("to", "/account")];
+    assert_eq!(browser.post("/sign-in", &form).await.is(303).location(), "/account");
+    browser.get("/account").await.is(200).says("Persoonlijk account").says("Ann de Vries");
+}
+
+/// The page says the same, and one mail goes out: to the owner of the account, who learns of it in their own language.
+async fn asking_for_a_mail_tells_nobody_who_has_an_account(site: Site) {
+    site.world.registered("ann@example.com").await;
+    for (page, known, unknown) in [
+        ("/register", "U hebt al een account", "Confirm your address"),
+        ("/forgotten", "Kies een nieuw wachtwoord", "No account has this address"),
+    ] {
+        let mut answers = Vec::new();
+        for (address, subject) in [("ann@example.com", known), ("bob@example.com", unknown)] {
+            let before = site.world.mails().await.len();
+            let got = site.browser().post(page, &[("address", address)]).await.is(200);
+            answers.push(got.body.replace(address, ""));
+            let mails = site.world.mails().await;
+            assert_eq!((mails.len() - before, &mails[0]), (1, &(address.to_owned(), subject.to_owned())));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+}
+
+async fn a_forgotten_password_is_set_anew_with_a_link_for_each_account(site: Site) {
+    site.world.registered("ann@example.com").await;
+    let mut elsewhere = site.employee("ann@work.example", &[]).await;
+    site.browser().post("/forgotten", &[("address", "ANN@work.example")]).await.is(200);
+    let (subject, link) = mailed(&site, "ann@work.example").await;
+    assert_eq!(subject, "Choose a new password for Example Works");
+    site.browser().post(&link, &[("password", "battery staple")]).await.is(303);
+    elsewhere.get("/").await.never_says("/sign-out");
+    let form = |password| [("address", "ann@work.example"), ("password", password)];
+    site.browser().post("/sign-in", &form(PASSWORD)).await.is(422);
+    site.browser().post("/sign-in", &form("battery staple")).await.is(303);
+    assert_eq!(mailed(&site, "ann@work.example").await.0, "Your password was set");
+}
+
+async fn a_person_changes_what_is_their_own(site: Site) {
+    site.world.registered("ann@example.com").await;
+    site.world.registered("bob@example.com").await;
+    let (mut here, mut there) =
+        (site.signed_in("ann@example.com").await, site.signed_in("ann@example.com").await);
+    let got = here.post("/account/name", &[("name", " Anna "), ("language", "fr")]).await.is(303);
+    here.get(got.location()).await.says("value=\"Anna\"").says("<html lang=\"fr\">").says("Enregistré");
+    here.get("/?language=en").await.is(200);
+    here.post("/account/name", &[("name", " "), ("language", "en")]).await.is(422).says("id=\"name-fault\"");
+    let form = |old, new| [("old", old), ("password", new)];
+    here.post("/account/password", &form("wrong horse", "battery staple"))
+        .await
+        .is(422)
+        .says("password-fault");
+    here.post("/account/password", &form(PASSWORD, "short")).await.is(422).says("too short");
+    let got = here.post("/account/password", &form(PASSWORD, "battery staple")).await.is(303);
+    here.get(got.location()).await.is(200).says("this session");
+    there.get("/").await.never_says("/sign-out");
+    here.post("/account/address", &[("address", "anna@new.example")]).await.is(200).says("anna@new.example");
+    let (subject, link) = mailed(&site, "anna@new.example").await;
+    assert_eq!(subject, "Confirmez votre nouvelle adresse", "in the language that was chosen");
+    here.get("/account").await.says("<strong>ann@example.com</strong>");
+    here.post(&link, &[]).await.is(303);
+    here.get("/account").await.says("<strong>anna@new.example</strong>");
+    assert_eq!(mailed(&site, "ann@example.com").await.0, "Votre adresse a été changée");
+    here.post("/account/address", &[("address", "bob@example.com")]).await.is(200);
+    let taken = mailed(&site, "bob@example.com").await.1;
+    here.post(&taken, &[]).await.is(422).says("Another account has this address");
+    let data = here
+        .get("/account/data")
+        .await
+        .is(200)
+        .says("\"address\":\"anna@new.example\"")
+        .says("\"language\":\"fr\"");
+    assert!(!data.body.contains("argon2") && !data.body.contains("kmss_"), "{}", data.body);
+}
+
+async fn an_account_is_deleted_by_its_owner_and_not_by_a_forgotten_session(site: Site) {
+    let mut browser = site.employee("ann@example.com", &[AdminRole::General]).await;
+    browser.get("/account/delete").await.is(200).says("ann@example.com");
+    browser.post("/account/delete", &[]).await.is(422).says("last general administrator");
+    site.world.employee("bob@example.com", &[AdminRole::General]).await;
+    site.clock.advance(Duration::from_mins(15));
+    assert_eq!(browser.post("/account/delete", &[]).await.is(303).location(), "/sign-in/again?to=/");
+    browser.post("/sign-in/again", &[("password", PASSWORD)]).await.is(303);
+    let got = browser.post("/account/delete", &[]).await.is(303);
+    browser.get(got.location()).await.says("Your account was deleted");
+    assert!(!browser.cookies.contains_key("kms-session"));
+    let form = [("address", "ann@example.com"), ("password", PASSWORD)];
+    site.browser().post("/sign-in", &form).await.is(422);
+    assert_eq!(mailed(&site, "ann@example.com").await.0, "Your account was deleted");
+}
+
+async fn a_work_account_keeps_the_address_that_its_organisation_gave(site: Site) {
+    let mut browser = site.employee("ann@example.com", &[]).await;
+    let page = browser.get("/account").await.is(200).says("Work account at Example Works");
+    page.never_says("action=\"/account/address\"");
+    let got = browser.post("/account/address", &[("address", "ann@home.example")]).await;
+    got.is(422).says("administrators of your organisation");
+    browser.get("/account/name").await.is(405);
+    site.browser().get("/account").await.is(303);
 }

@@ -11,6 +11,7 @@ use kms_portal::act::accounts::{self, AccountChoice, AccountRefusal, RightPasswo
 use kms_portal::token::{LinkToken, SessionToken};
 use serde::Deserialize;
 
+use super::faults::fault;
 use super::{Sent, answer};
 use crate::Web;
 use crate::frame::{Frame, page, page_with};
@@ -103,9 +104,9 @@ async fn sign_in(State(web): State<Web>, visitor: Visitor, sent: Sent<SignInForm
                 Ok(page(&ChoosePage { frame: visitor.frame(), choices, to }))
             }
             Err(refusal) => {
-                let (status, fault) = refused(refusal, &visitor.frame())?;
+                let (status, text) = fault(refusal, &visitor.frame())?;
                 let (frame, address) = (visitor.frame(), form.address);
-                let (again, fault, done) = (false, Some(fault), None);
+                let (again, fault, done) = (false, Some(text), None);
                 Ok(page_with(status, &SignInPage { frame, address, to, again, fault, done }))
             }
         }
@@ -134,15 +135,6 @@ fn signed_in(web: &Web, token: &SessionToken, to: &str) -> Response {
     answer
 }
 
-/// What a person is told whose password was not taken.
-fn refused(refusal: AccountRefusal, frame: &Frame) -> Result<(StatusCode, String), PageRefusal> {
-    match refusal {
-        AccountRefusal::Failed(error) => Err(error.into()),
-        AccountRefusal::Busy(_) => Ok((StatusCode::TOO_MANY_REQUESTS, frame.t("sign-in-busy"))),
-        _ => Ok((StatusCode::UNPROCESSABLE_ENTITY, frame.t("sign-in-wrong"))),
-    }
-}
-
 async fn again_form(person: SignedIn, from: Query<From>) -> Response {
     again_page(&person, StatusCode::OK, &from.to, None)
 }
@@ -160,8 +152,8 @@ async fn again(State(web): State<Web>, person: SignedIn, sent: Sent<AgainForm>) 
         match accounts::prove(&web.portal, &person.session, &form.password, source).await {
             Ok(token) => Ok(signed_in(&web, &token, own_path(&form.to))),
             Err(refusal) => {
-                let (status, fault) = refused(refusal, &person.frame())?;
-                Ok(again_page(&person, status, &form.to, Some(fault)))
+                let (status, text) = fault(refusal, &person.frame())?;
+                Ok(again_page(&person, status, &form.to, Some(text)))
             }
         }
     };
