@@ -12,6 +12,7 @@ pub mod codes;
 pub mod crowd;
 pub mod domains;
 pub mod hosts;
+pub mod kept;
 pub mod leaving;
 pub mod machines;
 pub mod organisation;
@@ -111,6 +112,11 @@ macro_rules! battery {
                 the_certificate_has_what_was_sold
                 odd_hours_are_for_test_products
                 a_host_with_two_keys_is_renewed_by_the_one_that_is_valid;
+            kept:
+                a_service_is_told_to_hold_to_restore_and_once_to_purge
+                a_service_that_is_given_again_before_the_job_has_run_purges_first
+                portals_that_purge_while_licences_come_back_never_purge_what_was_restored
+                a_person_who_was_deleted_is_forgotten_after_thirty_days;
             leaving:
                 a_place_that_is_given_back_is_free
                 a_release_that_is_repeated_frees_nothing_more

@@ -55,7 +55,7 @@ pub use people::{
     LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson,
     NewSession, OrganisationStanding, PeopleInConflict, PeopleSearch, PeopleUnchanged, Person,
     PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal, SESSION_LASTS, Session, SetsPassword,
-    SoldSubscription, SubscriptionChange, TokenRefused, WhichPeople,
+    SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget, WhichPeople,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

@@ -2,7 +2,7 @@
 //!
 //! It holds an issuing key that a root has signed for a year, and never a root. Read next: the nested crate `rules`, what a key allows; `db`, what
 //! is kept of keys, hosts and machines, in SQLite or PostgreSQL; `issue`, what the portal makes: keys, confirmations, host certificates; `api`,
-//! the calls; `roles`, which of them staff may make, and `token`, by which it is known; `outbox`, which sends mails and events; `home`, the data directory; `run`, which puts
+//! the calls; `roles`, which of them staff may make, and `token`, by which it is known; `outbox`, which sends mails and events, and `retention`, after which things are gone; `home`, the data directory; `run`, which puts
 //! them together, and `reload`. The commands are the nested crate `cli`.
 
 pub mod act;
@@ -18,10 +18,12 @@ pub mod outbox;
 pub mod passwords;
 pub mod reload;
 pub mod remedy;
+pub mod retention;
 pub mod roles;
 pub mod run;
 pub mod token;
 pub mod web_address;
+pub mod webhook_signature;
 
 pub use kms_portal_rules as rules;
 pub use run::{OpenedPortal, RunningPortal, run};

@@ -4,12 +4,12 @@
 //! `kms-portal outbox list` shows them.
 
 pub(crate) mod mail;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use kms_portal_rules::deliveries::TRIED_FOR;
-use shared::time::Length;
+use kms_portal_rules::deliveries::TRIES;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::api::PortalCore;
 use crate::db::{DbError, Outgoing, PostedMessage};
 
 pub use mail::MailServer;
+pub use webhook::WebhookSender;
 
 /// How often to look for messages. Somebody waits for the mail that lets them in.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,11 +46,27 @@ impl Undelivered {
     }
 }
 
+/// By what messages leave.
+#[derive(Debug)]
+pub struct Ways {
+    mail: Option<MailServer>,
+    webhooks: Result<WebhookSender, String>,
+}
+
+impl Ways {
+    /// Mail by this server, and webhooks.
+    pub fn new(mail: Option<MailServer>) -> Ways {
+        let webhooks =
+            WebhookSender::new().map_err(|error| format!("no CA of this machine can be read: {error}"));
+        Ways { mail, webhooks }
+    }
+}
+
 /// Sends what is due, until it is stopped.
 pub async fn deliver(portal: Arc<PortalCore>, mail: Option<MailServer>, stop: CancellationToken) {
-    let mail = mail.map(Arc::new);
+    let ways = Arc::new(Ways::new(mail));
     loop {
-        match deliver_due(&portal, mail.as_ref()).await {
+        match deliver_due(&portal, &ways).await {
             // There may be more.
             Ok(sent) if sent == AT_ONCE as usize && !stop.is_cancelled() => continue,
             Ok(_) => {}
@@ -66,16 +83,16 @@ pub async fn deliver(portal: Arc<PortalCore>, mail: Option<MailServer>, stop: Ca
 ///
 /// # Errors
 /// The database fails.
-pub async fn deliver_due(portal: &Arc<PortalCore>, mail: Option<&Arc<MailServer>>) -> Result<usize, DbError> {
-    let now = portal.clock.now();
-    if !portal.db.is_due(now, mail.is_some()).await? {
+pub async fn deliver_due(portal: &Arc<PortalCore>, ways: &Arc<Ways>) -> Result<usize, DbError> {
+    let (now, mails) = (portal.clock.now(), ways.mail.is_some());
+    if !portal.db.is_due(now, mails).await? {
         return Ok(0);
     }
     let mut sending = JoinSet::new();
-    for message in portal.db.take_due(now, mail.is_some(), AT_ONCE).await? {
-        let (portal, mail) = (portal.clone(), mail.cloned());
+    for message in portal.db.take_due(now, mails, AT_ONCE).await? {
+        let (portal, ways) = (portal.clone(), ways.clone());
         sending.spawn(async move {
-            let sent = tokio::time::timeout(LONGEST, send(&message, mail.as_deref())).await;
+            let sent = tokio::time::timeout(LONGEST, send(&portal, &message, &ways)).await;
             let sent = sent.unwrap_or_else(|_| Err(Undelivered::later("no answer came in time")));
             note(&portal, &message, sent).await
         });
@@ -87,13 +104,22 @@ pub async fn deliver_due(portal: &Arc<PortalCore>, mail: Option<&Arc<MailServer>
     Ok(tried)
 }
 
-async fn send(message: &PostedMessage, mail: Option<&MailServer>) -> Result<(), Undelivered> {
-    match (&message.what, mail) {
-        (Outgoing::Mail { to, language, subject, body }, Some(server)) => {
+async fn send(portal: &PortalCore, message: &PostedMessage, ways: &Ways) -> Result<(), Undelivered> {
+    match &message.what {
+        Outgoing::Mail { to, language, subject, body } => {
+            let server =
+                ways.mail.as_ref().ok_or_else(|| Undelivered::later("this portal has no mail server"))?;
             server.send(message, to, *language, subject, body).await
         }
-        (Outgoing::Mail { .. }, None) => Err(Undelivered::later("this portal has no mail server")),
-        (Outgoing::Webhook { .. }, _) => Err(Undelivered::later("no address is known")),
+        Outgoing::Webhook { service, event, .. } => {
+            let sender = ways.webhooks.as_ref().map_err(Undelivered::later)?;
+            let target = portal.db.webhook_target(service.clone()).await.map_err(Undelivered::later)?;
+            let target = target.ok_or_else(|| Undelivered {
+                fault: format!("{service} is told nothing any more"),
+                is_useless: true,
+            })?;
+            sender.send(&target, message, event, portal.clock.now()).await
+        }
     }
 }
 
@@ -109,8 +135,7 @@ async fn note(
     };
     let fault: String = fault.chars().take(FAULT_MAX).collect();
     tracing::warn!(number, tries = message.tries, fault, "a message was not delivered");
-    if portal.db.note_not_sent(number, fault, is_useless, now).await? {
-        let after = Length(TRIED_FOR);
+    if portal.db.note_not_sent(number, fault, is_useless).await? {
         let remedy = format!(
             "`kms-portal outbox show {number}` shows it, and `kms-portal outbox retry {number}` tries it again"
         );
@@ -119,7 +144,7 @@ async fn note(
         } else {
             tracing::error!(
                 number,
-                "a message is given up, because it could not be delivered for {after}; {remedy}"
+                "a message is given up, because it could not be delivered {TRIES} times; {remedy}"
             );
         }
     }

@@ -31,10 +31,10 @@ use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
 use crate::issue::{CodeSigner, Issuer, Pepper};
-use crate::outbox;
 use crate::reload::{FollowedSettings, PortalReload};
 use crate::remedy;
 use crate::web_address::WebAddress;
+use crate::{outbox, retention};
 
 /// A portal that is opened and does not serve yet.
 pub struct OpenedPortal {
@@ -242,6 +242,7 @@ pub fn run(
     let stop = CancellationToken::new();
     let (keeper, stopped) = (portal.clone(), stop.clone());
     tokio::spawn(async move { keeper.keep_list_signed(stopped).await });
+    tokio::spawn(retention::keep(portal.clone(), stop.clone()));
     let delivering = tokio::spawn(outbox::deliver(portal.clone(), mail, stop.clone()));
     let looking = tokio::spawn(domains::keep_looking(portal.clone(), stop.clone()));
     let service = VendorApi::new(portal.clone(), wrong_keys).service();

@@ -16,6 +16,7 @@ mod open;
 mod random;
 mod replicas;
 mod web;
+mod webhooks;
 
 mod on_sqlite {
     kms_portal::battery!(crate::open::sqlite);

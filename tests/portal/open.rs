@@ -23,9 +23,14 @@ pub(crate) async fn postgres() -> Option<Opened> {
 
 pub(crate) static SERVER: LazyLock<Option<Postgres>> = LazyLock::new(|| {
     let Some(missing) = Postgres::missing() else { return Some(Postgres::start(&[]).unwrap()) };
-    let told = format!("NOT RUN: the portal's database on PostgreSQL: {missing}\n");
+    not_run("the portal's database on PostgreSQL", &missing);
+    None
+});
+
+/// Says what is not run and why, and fails where `CI` is set.
+pub(crate) fn not_run(what: &str, missing: &str) {
+    let told = format!("NOT RUN: {what}: {missing}\n");
     // Past the test harness, which would swallow it.
     std::io::stderr().write_all(told.as_bytes()).unwrap();
     assert!(std::env::var_os("CI").is_none_or(|ci| ci.is_empty()), "{told}");
-    None
-});
+}

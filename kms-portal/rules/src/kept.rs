@@ -42,6 +42,8 @@ pub enum ServiceEvent {
     Hold,
     /// The person has it again; what was kept is theirs.
     Restore,
+    /// What was kept is to go.
+    Purge,
 }
 
 impl ServiceEvent {
@@ -51,6 +53,7 @@ impl ServiceEvent {
             ServiceEvent::SetUp => "service.set_up",
             ServiceEvent::Hold => "service.held",
             ServiceEvent::Restore => "service.restored",
+            ServiceEvent::Purge => "service.purged",
         }
     }
 }
@@ -64,9 +67,14 @@ pub fn service_events<'a>(
     now: Timestamp,
 ) -> Vec<(&'a ServiceName, ServiceEvent)> {
     let gone = before.difference(after).map(|service| (*service, ServiceEvent::Hold));
-    let come = after.difference(before).map(|service| {
-        let is_there = kept(service).is_some_and(|since| is_kept(since, now));
-        (*service, if is_there { ServiceEvent::Restore } else { ServiceEvent::SetUp })
+    let come = after.difference(before).flat_map(|service| {
+        let events: &[ServiceEvent] = match kept(service).map(|since| held(since, now)) {
+            None => &[ServiceEvent::SetUp],
+            Some(HeldData::RestorableUntil(_)) => &[ServiceEvent::Restore],
+            // Nobody has told the service yet.
+            Some(HeldData::ToPurge) => &[ServiceEvent::Purge, ServiceEvent::SetUp],
+        };
+        events.iter().map(|event| (*service, *event))
     });
     gone.chain(come).collect()
 }
@@ -99,7 +107,7 @@ mod tests {
         );
         assert_eq!(
             events_of(Some(SINCE), SINCE + KEPT_FOR),
-            [(&files, ServiceEvent::Hold), (&voice, ServiceEvent::SetUp)]
+            [(&files, ServiceEvent::Hold), (&voice, ServiceEvent::Purge), (&voice, ServiceEvent::SetUp)]
         );
         assert_eq!(service_events(&before, &before, |_| None, SINCE), []);
     }

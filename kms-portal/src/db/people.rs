@@ -14,10 +14,12 @@ mod offers;
 pub(super) mod outbox;
 mod own_data;
 mod persons;
+mod retention;
 mod seats;
 mod sessions;
 mod standing;
 mod subscriptions;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +49,7 @@ pub use seats::Assignment;
 pub use sessions::{NewSession, SESSION_LASTS, Session};
 pub use standing::{OrganisationStanding, PeopleInConflict, PersonConflict, PoolStanding};
 pub use subscriptions::{SoldSubscription, SubscriptionChange};
+pub use webhooks::WebhookTarget;
 
 /// Who changes something in an organisation.
 #[derive(Clone, Debug)]

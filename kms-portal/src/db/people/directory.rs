@@ -110,7 +110,7 @@ impl Work for SearchPeople {
                     "p.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.person = p.id)"
                 )
             }
-            WhichPeople::Deleted => people_where!("p.deleted_at IS NOT NULL"),
+            WhichPeople::Deleted => people_where!("p.deleted_at IS NOT NULL AND p.address <> ''"),
         };
         let mut listed = Vec::new();
         for row in sql.rows(list, &values).await? {

@@ -108,14 +108,8 @@ impl Db {
     }
 
     /// Notes that a message was not sent: it is tried again, unless that would be too late or is `useless`. Returns whether it was given up.
-    pub async fn note_not_sent(
-        &self,
-        number: u64,
-        fault: String,
-        useless: bool,
-        now: Timestamp,
-    ) -> Result<bool, DbError> {
-        self.write(NoteNotSent { number, fault, useless, now }).await
+    pub async fn note_not_sent(&self, number: u64, fault: String, useless: bool) -> Result<bool, DbError> {
+        self.write(NoteNotSent { number, fault, useless }).await
     }
 
     /// Messages, the latest first.
@@ -128,8 +122,7 @@ impl Db {
         self.read(ShowMessage(number)).await
     }
 
-    /// Tries a message that was not sent at once, or every one that was given up. It is given up again if it still cannot be delivered after
-    /// three days. Returns how many there are.
+    /// Tries a message that was not sent at once, or every one that was given up, as if it were new. Returns how many there are.
     pub async fn retry(&self, number: Option<u64>, now: Timestamp) -> Result<u64, DbError> {
         self.write(Retry { number, now }).await
     }
@@ -252,7 +245,6 @@ struct NoteNotSent {
     number: u64,
     fault: String,
     useless: bool,
-    now: Timestamp,
 }
 
 #[async_trait]
@@ -262,7 +254,7 @@ impl Work for NoteNotSent {
     async fn run(&self, sql: &mut dyn Sql) -> Result<bool, DbError> {
         let Some(message) = find(sql, self.number).await? else { return Ok(false) };
         let MessageState::Waits(next) = message.state else { return Ok(false) };
-        let given_up = self.useless || is_given_up(message.posted_at, self.now);
+        let given_up = self.useless || is_given_up(message.tries);
         let next = (!given_up).then_some(next);
         let values = [self.number.into(), self.fault.as_str().into(), next.into()];
         sql.run("UPDATE outbox SET fault = $2, next_try_at = $3 WHERE number = $1", &values).await?;
@@ -309,12 +301,12 @@ impl Work for Retry {
     type Done = u64;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<u64, DbError> {
-        // It counts as posted now, or it would be given up at the next fault.
         if let Some(number) = self.number {
-            let one = "UPDATE outbox SET next_try_at = $2, posted_at = $2, tries = 0 WHERE number = $1 AND sent_at IS NULL";
+            let one = "UPDATE outbox SET next_try_at = $2, tries = 0 WHERE number = $1 AND sent_at IS NULL";
             return sql.run(one, &[number.into(), self.now.into()]).await;
         }
-        let all = "UPDATE outbox SET next_try_at = $1, posted_at = $1, tries = 0 WHERE next_try_at IS NULL AND sent_at IS NULL";
+        let all =
+            "UPDATE outbox SET next_try_at = $1, tries = 0 WHERE next_try_at IS NULL AND sent_at IS NULL";
         sql.run(all, &[self.now.into()]).await
     }
 }

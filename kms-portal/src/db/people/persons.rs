@@ -351,7 +351,7 @@ impl Work for ListPeople {
             u64::from(self.limit).into(),
         ];
         let list = "SELECT * FROM people p WHERE organisation = $1 AND $2 < id \
-                    AND CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END = $3 \
+                    AND CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END = $3 AND address <> '' \
                     AND ($4 = 0 OR NOT EXISTS (SELECT 1 FROM seats s WHERE s.person = p.id)) ORDER BY id LIMIT $5";
         let mut people: Vec<Person> =
             sql.rows(list, &values).await?.iter().map(read).collect::<Result<_, _>>()?;

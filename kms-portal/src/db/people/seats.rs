@@ -16,6 +16,7 @@ use shared::time::Timestamp;
 
 use super::offers::{lines, location, offer_in, offers, service_name, set};
 use super::subscriptions::pools;
+use super::webhooks::TellsServices;
 use super::{Actor, PeopleUnchanged, allow, change_name, lock};
 use crate::db::DbError;
 use crate::db::changes::note_in;
@@ -62,10 +63,11 @@ impl Work for Assignment {
         if self.dry_run {
             return Ok(Ok(plan));
         }
+        let tells = TellsServices::of(sql, self.organisation, now).await?;
         for (member, (_, outcome)) in members.iter().zip(&plan.people) {
             if let SeatOutcome::Has(seats) = outcome {
                 write(sql, self.organisation, member, seats, now).await?;
-                hold(sql, member, seats, &offers, now).await?;
+                hold(sql, member, seats, &offers, &tells).await?;
             }
         }
         count(sql, self.organisation, &plan.pools).await?;
@@ -150,7 +152,8 @@ pub(super) async fn give_back_all(
         member.seats.insert(offer, read_seat(&row)?);
     }
     let none = BTreeMap::new();
-    hold(sql, &member, &none, &offers, now).await?;
+    let tells = TellsServices::of(sql, organisation, now).await?;
+    hold(sql, &member, &none, &offers, &tells).await?;
     write(sql, organisation, &member, &none, now).await?;
     count(sql, organisation, &pools).await
 }
@@ -201,14 +204,15 @@ async fn write(
     Ok(())
 }
 
-/// Notes which services keep data of a person from now on, and which have given it back.
+/// Notes which services keep data of a person from now on, and which have given it back, and tells them.
 async fn hold(
     sql: &mut dyn Sql,
     member: &Member,
     seats: &BTreeMap<OfferName, Seat>,
     offers: &Offers,
-    now: Timestamp,
+    tells: &TellsServices,
 ) -> Result<(), DbError> {
+    let now = tells.at;
     let [before, after] =
         [&member.seats, seats].map(|seats| services(offers, seats).into_keys().collect::<BTreeSet<_>>());
     if before == after {
@@ -221,17 +225,19 @@ async fn hold(
     }
     for (service, event) in service_events(&before, &after, |service| kept.get(service).copied(), now) {
         let values = [person.into(), service.as_str().into(), now.into()];
-        match event {
-            ServiceEvent::Hold => {
-                let hold = "INSERT INTO held_data (person, service, since) VALUES ($1, $2, $3) \
-                            ON CONFLICT (person, service) DO UPDATE SET since = excluded.since";
-                sql.run(hold, &values).await?;
-            }
-            ServiceEvent::SetUp | ServiceEvent::Restore => {
-                let back = "DELETE FROM held_data WHERE person = $1 AND service = $2";
-                sql.run(back, &values[..2]).await?;
+        if event == ServiceEvent::Hold {
+            let hold = "INSERT INTO held_data (person, service, since) VALUES ($1, $2, $3) \
+                        ON CONFLICT (person, service) DO UPDATE SET since = excluded.since";
+            sql.run(hold, &values).await?;
+        } else {
+            let back = "DELETE FROM held_data WHERE person = $1 AND service = $2";
+            let gone = sql.run(back, &values[..2]).await?;
+            if event == ServiceEvent::Purge && gone == 0 {
+                // Another portal has told the service meanwhile.
+                continue;
             }
         }
+        tells.tell(sql, service, member.person, event).await?;
     }
     Ok(())
 }
