@@ -4,6 +4,7 @@
 //! with it. What is one call of the database is called there directly.
 
 pub mod accounts;
+pub mod devices;
 pub mod domains;
 mod letters;
 

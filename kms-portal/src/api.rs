@@ -1,9 +1,10 @@
 //! What hosts and machines ask the portal, and what its staff asks: calls in, decisions of the database out.
 //!
-//! `vendor` is `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory, or over TLS
+//! `vendor` and `accounts` are `kms.vendor.v1` for everybody, over TLS; `staff` is `kms.portal.v1`, over the unix socket in the data directory, or over TLS
 //! with tokens. Both go through [`PortalCore`], which opens asks and hands them to the database. `refusals` says
 //! what is told, `wrong_keys` who has to wait. `revocations` hands out what was taken back.
 
+mod accounts;
 mod refusals;
 mod revocations;
 mod staff;
@@ -38,6 +39,7 @@ use crate::issue::{CodeSigner, Issuer, KeyMac, Pepper};
 use crate::passwords::Passwords;
 use crate::web_address::WebAddress;
 
+pub use accounts::AccountApi;
 pub(crate) use revocations::revoked_by_root;
 pub use staff::{Staff, StaffCalls};
 pub use vendor::VendorApi;
@@ -170,7 +172,7 @@ impl PortalCore {
     }
 
     /// What is told when the database has not done what it was asked. Nothing was acknowledged, and asking again is safe.
-    fn unanswered(&self, error: DbError) -> Unanswered {
+    pub(crate) fn unanswered(&self, error: DbError) -> Unanswered {
         let unanswered = refusals::of_database(&error);
         self.end_if_fatal(error);
         unanswered
@@ -333,7 +335,7 @@ impl PortalCore {
     }
 }
 
-fn required(ask: Option<&Signed>) -> Result<&Signed, Unanswered> {
+pub(crate) fn required(ask: Option<&Signed>) -> Result<&Signed, Unanswered> {
     ask.ok_or_else(|| Reason::Malformed.with(&[("cause", &"it has no ask")]).into())
 }
 

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod api_tokens;
 pub mod codes;
 pub mod crowd;
+pub mod devices;
 pub mod domains;
 pub mod hosts;
 pub mod kept;
@@ -86,6 +87,15 @@ macro_rules! battery {
                 one_machine_that_asks_50_times_at_once_has_one_place
                 machines_that_leave_and_come_at_once_never_are_more_than_granted
                 of_20_hosts_at_once_6_are_activated;
+            devices:
+                a_machine_that_is_let_in_is_licensed_renews_by_itself_and_signs_out
+                a_code_lets_its_own_machine_in_once_and_in_time
+                a_person_without_a_licence_is_named_and_a_lease_is_not_renewed_after_it_is_taken_back
+                the_sixth_device_waits_for_one_of_five_and_one_that_is_installed_anew_does_not
+                of_ten_devices_at_once_five_are_let_in
+                a_source_has_fifty_codes_that_nobody_has_typed
+                a_recorded_ask_of_a_device_gets_nothing_and_one_whose_answer_was_lost_gets_it
+                whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscription;
             domains:
                 a_domain_is_proved_by_a_general_administrator_alone
                 a_domain_that_belongs_to_many_is_refused

@@ -48,6 +48,9 @@ pub use hosts::{
     SoldTerms,
 };
 pub use keys::{IssuedKey, KeyFilter, KeyUnchanged, KeyUse, NewKey, Raise};
+pub use people::devices::{
+    BeginSignIn, CodeDigest, DeviceAsk, ListedDevice, PollSignIn, ShownSignIn, SignInAnswer,
+};
 pub use people::domains::{DomainRefused, DueLook, JoinedDomain, LookNoted, OwnDomain, OwnDomainState};
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::{

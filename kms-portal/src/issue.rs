@@ -23,6 +23,7 @@ use shared::ids::CertificateId;
 use shared::product_key::KeyNumber;
 use shared::revocation::{ListTooLarge, RevocationList, Revocations};
 use shared::time::Timestamp;
+use shared::user_lease::UserLease;
 
 pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
 pub use keys::{KeyMac, Pepper};
@@ -38,6 +39,9 @@ pub trait Issue: Send + Sync + 'static {
 
     /// Signs a confirmation: an encoded `kms.vendor.v1.SignedConfirmation`.
     async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal>;
+
+    /// Signs a user lease: an encoded `kms.vendor.v1.SignedUserLease`.
+    async fn lease(&self, lease: &UserLease) -> Result<Bytes, KeyRefusal>;
 
     /// Signs a host certificate: an encoded chain.
     async fn certify(&self, certificate: &HostCertificate, now: Timestamp) -> Result<Bytes, KeyRefusal>;
@@ -170,6 +174,11 @@ impl Issue for Issuer {
     async fn confirm(&self, confirmation: &Confirmation) -> Result<Bytes, KeyRefusal> {
         self.check(confirmation.product, confirmation.test, confirmation.confirmed_at)?;
         Ok(confirmation.sign(&self.key, self.signed.clone()).encode_to_vec().into())
+    }
+
+    async fn lease(&self, lease: &UserLease) -> Result<Bytes, KeyRefusal> {
+        self.check(lease.product, lease.test, lease.issued_at)?;
+        Ok(lease.sign(&self.key, self.signed.clone()).encode_to_vec().into())
     }
 
     async fn certify(&self, certificate: &HostCertificate, now: Timestamp) -> Result<Bytes, KeyRefusal> {

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::act::domains;
-use crate::api::{PortalCore, Staff, StaffCalls, VendorApi, WrongKeys, revoked_by_root};
+use crate::api::{AccountApi, PortalCore, Staff, StaffCalls, VendorApi, WrongKeys, revoked_by_root};
 use crate::config::{FILE_NAME, PortalConfig};
 use crate::db::Db;
 use crate::home::{PortalHome, PortalHomeError};
@@ -246,7 +246,8 @@ pub fn run(
     let delivering = tokio::spawn(outbox::deliver(portal.clone(), mail, stop.clone()));
     let looking = tokio::spawn(domains::keep_looking(portal.clone(), stop.clone()));
     let service = VendorApi::new(portal.clone(), wrong_keys).service();
-    let services = Services::new(Routes::new(service));
+    let accounts = AccountApi::new(portal.clone(), web_address.clone()).service();
+    let services = Services::new(Routes::new(service).add_service(accounts));
     let stopped = || stop.clone().cancelled_owned();
     let serving = tokio::spawn(serve(door, services, clock.clone(), public, stopped()));
     let calls = StaffCalls::new(staff.clone(), wrong_tokens);

@@ -371,6 +371,26 @@ reasons! {
         "the vendor's portal cannot answer at the moment: {cause}"
         "nothing here: ask again later, which costs nothing; if it stays, tell the vendor"
 
+    // Where somebody signs in on a machine.
+    SignInDenied "SIGN_IN_DENIED" Machine
+        "somebody has turned this machine away at the vendor's portal"
+        "sign in again if that was a mistake: a new code is shown, and whoever types it lets this machine in"
+    SignInExpired "SIGN_IN_EXPIRED" Machine
+        "nobody has typed the code in time"
+        "sign in again: a new code is shown, and it can be typed for 15 minutes"
+    NotSignedIn "NOT_SIGNED_IN" Machine
+        "nobody is signed in on this machine at the vendor's portal"
+        "sign in, in the product or with `kms-client account sign-in`; a license that is held runs to its end"
+    AccountNotLicensed "ACCOUNT_NOT_LICENSED" Machine
+        "this product is not linked to the account {account}"
+        "ask the administrator of your organisation for a license, or sign in with another account; a license that is held runs to its end"
+    TooManyDevices "TOO_MANY_DEVICES" Machine
+        "{account} is signed in on {devices} devices, which is as many as the license is for"
+        "sign one of them out, there or on the page `My devices` of the vendor's portal, and sign in again here"
+    TooManySignIns "TOO_MANY_SIGN_INS" Network
+        "too many machines at the address of this network wait for somebody to let them in; the next may begin in {wait}"
+        "wait, and sign in again; codes that nobody types end by themselves after 15 minutes"
+
     // What the portal refuses to the vendor's own people and programs.
     TokenUnknown "TOKEN_UNKNOWN" Vendor
         "the portal knows no such token"

@@ -301,6 +301,20 @@ issuer-ended = Das Portal des Herstellers darf für dieses Produkt zurzeit nicht
 portal-failed = Das Portal des Herstellers kann zurzeit nicht antworten: { $cause }.
     .remedy = Hier ist nichts zu tun: Fragen Sie später noch einmal, das kostet nichts; bleibt es so, sagen Sie es dem Hersteller.
 
+# Anmelden auf einem Computer.
+sign-in-denied = Jemand hat diesen Computer am Portal des Herstellers abgewiesen.
+    .remedy = Melden Sie sich noch einmal an, falls das ein Versehen war: Es erscheint ein neuer Code, und wer ihn eingibt, lässt diesen Computer zu.
+sign-in-expired = Niemand hat den Code rechtzeitig eingegeben.
+    .remedy = Melden Sie sich noch einmal an: Es erscheint ein neuer Code, der 15 Minuten lang eingegeben werden kann.
+not-signed-in = Auf diesem Computer ist niemand beim Portal des Herstellers angemeldet.
+    .remedy = Melden Sie sich an, im Produkt oder mit `kms-client account sign-in`; eine Lizenz, die schon da ist, gilt bis zu ihrem Ende.
+account-not-licensed = Dieses Produkt ist nicht mit dem Konto { $account } verbunden.
+    .remedy = Bitten Sie die Verwaltung Ihrer Organisation um eine Lizenz, oder melden Sie sich mit einem anderen Konto an; eine Lizenz, die schon da ist, gilt bis zu ihrem Ende.
+too-many-devices = { $account } ist auf { $devices } Geräten angemeldet; für mehr ist die Lizenz nicht.
+    .remedy = Melden Sie sich auf einem davon ab, dort oder auf der Seite „Meine Geräte“ im Portal des Herstellers, und melden Sie sich hier noch einmal an.
+too-many-sign-ins = An der Adresse dieses Netzes warten zu viele Computer darauf, dass jemand sie zulässt; der nächste kann in { $wait } beginnen.
+    .remedy = Warten Sie und melden Sie sich noch einmal an; Codes, die niemand eingibt, verfallen nach 15 Minuten von selbst.
+
 # Was das Portal den Leuten des Herstellers ablehnt.
 token-unknown = Das Portal kennt dieses Token nicht.
     .remedy = Nennen Sie mit --token-file die Datei mit dem Token; wer das Portal verwaltet, stellt mit `kms-portal token issue` eines aus.

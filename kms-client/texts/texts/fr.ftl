@@ -304,6 +304,20 @@ issuer-ended = Le portail de l’éditeur ne peut pas signer pour ce produit en 
 portal-failed = Le portail de l’éditeur ne peut pas répondre en ce moment : { $cause }.
     .remedy = Il n’y a rien à faire ici : demandez de nouveau plus tard, cela ne coûte rien ; si cela dure, prévenez l’éditeur.
 
+# Se connecter sur un ordinateur.
+sign-in-denied = Quelqu’un a refusé cet ordinateur sur le portail de l’éditeur.
+    .remedy = Connectez-vous de nouveau s’il s’agissait d’une erreur : un nouveau code s’affiche, et la personne qui le saisit admet cet ordinateur.
+sign-in-expired = Personne n’a saisi le code à temps.
+    .remedy = Connectez-vous de nouveau : un nouveau code s’affiche ; il peut être saisi pendant 15 minutes.
+not-signed-in = Personne n’est connecté au portail de l’éditeur sur cet ordinateur.
+    .remedy = Connectez-vous, dans le produit ou avec `kms-client account sign-in` ; une licence déjà obtenue court jusqu’à son terme.
+account-not-licensed = Ce produit n’est pas lié au compte { $account }.
+    .remedy = Demandez une licence à l’administrateur de votre organisation, ou connectez-vous avec un autre compte ; une licence déjà obtenue court jusqu’à son terme.
+too-many-devices = { $account } est connecté sur { $devices } appareils ; la licence n’en permet pas davantage.
+    .remedy = Déconnectez-vous de l’un d’eux, sur place ou sur la page « Mes appareils » du portail de l’éditeur, puis connectez-vous de nouveau ici.
+too-many-sign-ins = Trop d’ordinateurs à l’adresse de ce réseau attendent que quelqu’un les admette ; le prochain peut commencer dans { $wait }.
+    .remedy = Attendez, puis connectez-vous de nouveau ; les codes que personne ne saisit expirent d’eux-mêmes au bout de 15 minutes.
+
 # Ce que le portail refuse au personnel de l’éditeur.
 token-unknown = Le portail ne connaît pas ce jeton.
     .remedy = Indiquez avec --token-file le fichier qui contient le jeton ; un administrateur du portail en crée un avec `kms-portal token issue`.

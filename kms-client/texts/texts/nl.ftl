@@ -298,6 +298,20 @@ issuer-ended = Het portaal van de leverancier mag op dit moment niet voor dit pr
 portal-failed = Het portaal van de leverancier kan op dit moment niet antwoorden: { $cause }.
     .remedy = Hier hoeft u niets te doen: vraag het later opnieuw, dat kost niets; blijft het zo, meld het dan bij de leverancier.
 
+# Aanmelden op een computer.
+sign-in-denied = Iemand heeft deze computer afgewezen op het portaal van de leverancier.
+    .remedy = Meld u opnieuw aan als dat een vergissing was: er verschijnt een nieuwe code, en wie die intypt, laat deze computer toe.
+sign-in-expired = Niemand heeft de code op tijd ingetypt.
+    .remedy = Meld u opnieuw aan: er verschijnt een nieuwe code, die 15 minuten lang kan worden ingetypt.
+not-signed-in = Op deze computer is niemand aangemeld bij het portaal van de leverancier.
+    .remedy = Meld u aan, in het product of met `kms-client account sign-in`; een licentie die er al is, loopt door tot haar einde.
+account-not-licensed = Dit product is niet gekoppeld aan het account { $account }.
+    .remedy = Vraag de beheerder van uw organisatie om een licentie, of meld u aan met een ander account; een licentie die er al is, loopt door tot haar einde.
+too-many-devices = { $account } is aangemeld op { $devices } apparaten; de licentie is voor niet meer.
+    .remedy = Meld u op een ervan af, daar of op de pagina ‘Mijn apparaten’ van het portaal van de leverancier, en meld u hier opnieuw aan.
+too-many-sign-ins = Op het adres van dit netwerk wachten te veel computers tot iemand ze toelaat; de volgende kan over { $wait } beginnen.
+    .remedy = Wacht even en meld u opnieuw aan; codes die niemand intypt, vervallen vanzelf na 15 minuten.
+
 # Wat het portaal de medewerkers van de leverancier weigert.
 token-unknown = Het portaal kent dit token niet.
     .remedy = Noem met --token-file het bestand met het token; een beheerder van het portaal maakt er een met `kms-portal token issue`.

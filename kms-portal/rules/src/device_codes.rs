@@ -3,6 +3,7 @@
 //! The device shows a short code and asks every few seconds whether somebody has typed it at the portal. A code works once, for 15 minutes,
 //! and a device that asks too often is told to slow down.
 
+use std::fmt;
 use std::time::Duration;
 
 use shared::time::Timestamp;
@@ -17,6 +18,66 @@ pub const INTERVAL: Duration = Duration::from_secs(5);
 
 /// By how much longer it waits when it asked too soon (RFC 8628, 3.5).
 pub const SLOWER_BY: Duration = Duration::from_secs(5);
+
+/// How many codes of one source can wait to be typed: an office behind one address signs in in the morning.
+const OPEN_OF_A_SOURCE: u64 = 50;
+
+/// How many codes can wait to be typed in all.
+const OPEN_IN_ALL: u64 = 100_000;
+
+/// Whether another code can be made beside those that wait to be typed.
+pub const fn can_open(of_the_source: u64, in_all: u64) -> bool {
+    of_the_source < OPEN_OF_A_SOURCE && in_all < OPEN_IN_ALL
+}
+
+/// Consonants without Y. They spell no word, and no digit looks like one of them (RFC 8628, 6.1).
+const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+
+/// A code that somebody types: eight consonants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct UserCode([u8; 8]);
+
+impl UserCode {
+    /// One of 25,600,000,000, by a random number.
+    pub fn of_random(random: u64) -> UserCode {
+        let mut rest = random;
+        UserCode([(); 8].map(|()| {
+            let letter = LETTERS[(rest % 20) as usize];
+            rest /= 20;
+            letter
+        }))
+    }
+
+    /// What somebody has typed, in any case, with or without dashes and spaces. None if it cannot be a code.
+    pub fn read(typed: &str) -> Option<UserCode> {
+        let typed = typed.chars().filter(|letter| letter.is_alphanumeric());
+        let letters = typed.map(|letter| {
+            let letter = u8::try_from(letter).ok()?.to_ascii_uppercase();
+            LETTERS.contains(&letter).then_some(letter)
+        });
+        letters.take(9).collect::<Option<Vec<u8>>>()?.try_into().ok().map(UserCode)
+    }
+
+    /// Its letters.
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+/// `BCDF-GHJK`.
+impl fmt::Display for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, second) = self.0.split_at(4);
+        write!(f, "{}-{}", first.escape_ascii(), second.escape_ascii())
+    }
+}
+
+/// Whoever reads a log lets nobody in.
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserCode(..)")
+    }
+}
 
 /// What was decided about a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +182,21 @@ mod tests {
 
     fn at(seconds: u64) -> Timestamp {
         MADE + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_code_is_read_as_people_type_it() {
+        let code = UserCode::of_random(u64::MAX);
+        let shown = code.to_string();
+        let with = |between| shown.replace('-', between);
+        for typed in [shown.clone(), shown.to_lowercase(), with(" "), with(""), with("\u{2013}")] {
+            assert_eq!(UserCode::read(&typed), Some(code), "{typed}");
+        }
+        for typed in ["", "BCDF-GHJ", "BCDF-GHJKL", "BCDF-GHJA", "BCDF-GHJ1", "BCDF-GHJ\u{24b7}"] {
+            assert_eq!(UserCode::read(typed), None, "{typed}");
+        }
+        assert_eq!(UserCode::of_random(0).to_string(), "BBBB-BBBB");
+        assert!(can_open(49, 99_999) && !can_open(50, 50) && !can_open(0, 100_000));
     }
 
     #[test]

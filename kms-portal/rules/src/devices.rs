@@ -3,12 +3,85 @@
 //! A device is known by its own key, or by its hardware, so a machine that was installed anew is not a new device. A person with too many
 //! devices sees the list, and signs one out.
 
-use shared::time::Timestamp;
+use std::time::Duration;
 
-use crate::DeviceId;
+use shared::reason::{Cause, Reason};
+use shared::time::{Length, Timestamp};
+
+use crate::keys::KeyRefusal;
+use crate::{DAY, DeviceId};
 
 /// How many devices a person may use, unless the offer says otherwise.
 pub const DEVICES: u32 = 5;
+
+/// How long a lease lasts, unless the subscription stops before. A licence that is taken back works for as long.
+const LEASE_FOR: Duration = DAY.saturating_mul(30);
+
+/// When a device asks for the next lease.
+const RENEW_AFTER: Duration = DAY;
+
+/// From now on until when a device is licensed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTerm {
+    /// When the device asks for the next lease.
+    pub renew_after: Timestamp,
+    /// The first instant after it.
+    pub not_after: Timestamp,
+}
+
+impl LeaseTerm {
+    /// The term of a lease from now on, under a licence that works until then.
+    pub fn new(now: Timestamp, works_until: Timestamp) -> LeaseTerm {
+        let not_after = works_until.min(now + LEASE_FOR);
+        let half = not_after.since(now) / 2;
+        LeaseTerm { renew_after: now + RENEW_AFTER.min(half), not_after }
+    }
+}
+
+/// Why a device is not licensed by an account, or is not heard.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccountRefusal {
+    /// Nobody is signed in on it, or whoever was is blocked or deleted.
+    #[error("nobody is signed in on the device")]
+    NotSignedIn,
+    /// The person has no licence for the product that works now.
+    #[error("{account} has no licence for the product")]
+    NotLicensed {
+        /// Whose account it is.
+        account: String,
+    },
+    /// The person has to sign another device out first.
+    #[error("{account} is signed in on {devices} devices")]
+    TooManyDevices {
+        /// Whose account it is.
+        account: String,
+        /// How many they have.
+        devices: usize,
+    },
+    /// Too many codes wait for somebody to type them.
+    #[error("too many codes are open; try again in {0:?}")]
+    TooManyCodes(Duration),
+    /// What is said to every machine that asks.
+    #[error(transparent)]
+    Ask(#[from] KeyRefusal),
+}
+
+impl AccountRefusal {
+    /// The reason that the machine is told.
+    pub fn cause(&self) -> Cause {
+        match self {
+            AccountRefusal::NotSignedIn => Reason::NotSignedIn.into(),
+            AccountRefusal::NotLicensed { account } => {
+                Reason::AccountNotLicensed.with(&[("account", account)])
+            }
+            AccountRefusal::TooManyDevices { account, devices } => {
+                Reason::TooManyDevices.with(&[("account", account), ("devices", devices)])
+            }
+            AccountRefusal::TooManyCodes(wait) => Reason::TooManySignIns.with(&[("wait", &Length(*wait))]),
+            AccountRefusal::Ask(refusal) => refusal.cause(),
+        }
+    }
+}
 
 /// A device of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +142,19 @@ mod tests {
     fn found(by_key: Option<u8>, by_hardware: Option<u8>) -> SignInDevice {
         let id = |number| DeviceId::from_bytes([number; 16]);
         SignInDevice { by_key: by_key.map(id), by_hardware: by_hardware.map(id) }
+    }
+
+    #[test]
+    fn a_lease_ends_after_thirty_days_or_with_its_licence() {
+        let (now, ms) = (Timestamp::from_unix_ms(1_767_225_600_000), Duration::from_millis(1));
+        let of = |works_until| {
+            let LeaseTerm { renew_after, not_after } = LeaseTerm::new(now, works_until);
+            (renew_after.since(now), not_after.since(now))
+        };
+        assert_eq!(of(now + DAY * 365), (DAY, DAY * 30));
+        assert_eq!(of(now + DAY * 3), (DAY, DAY * 3));
+        assert_eq!(of(now + DAY), (DAY / 2, DAY), "it renews before it ends");
+        assert_eq!(of(now + ms * 2), (ms, ms * 2));
     }
 
     #[test]

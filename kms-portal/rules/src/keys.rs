@@ -86,6 +86,14 @@ impl Asked {
         self.asked_at
     }
 
+    /// Whether this is a later ask than this last one of the same asker, or that one again.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::Replayed`]: somebody has recorded it.
+    pub fn check_not_before(self, last: Asked) -> Result<(), KeyRefusal> {
+        if self == last { Ok(()) } else { self.check_later(Some(last.asked_at)) }
+    }
+
     /// Whether this is a later ask than the last one that was heard of the same asker.
     ///
     /// # Errors

@@ -103,6 +103,11 @@ impl Subscription {
         always.into_iter().chain(self.cancelled_at).chain(self.disabled_at)
     }
 
+    /// Until when people use what they were assigned, if they do now.
+    pub fn works_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.at(now).0.works().then(|| self.ends_at + self.grace)
+    }
+
     /// From when on it is over for good. After a cancellation there is no grace, because the organisation wanted the end.
     fn ended_at(&self, now: Timestamp) -> Timestamp {
         match self.cancelled_at.filter(|cancelled_at| *cancelled_at <= now) {

@@ -34,7 +34,9 @@ fn log(error: &DbError) {
 pub(super) fn status(refused: Unanswered) -> Status {
     let code = match refused.cause.reason() {
         Some(Reason::KeyMalformed | Reason::KeyNewer) => Code::InvalidArgument,
-        Some(Reason::TooManyWrongKeys | Reason::TooManyWrongTokens) => Code::ResourceExhausted,
+        Some(Reason::TooManyWrongKeys | Reason::TooManyWrongTokens | Reason::TooManySignIns) => {
+            Code::ResourceExhausted
+        }
         Some(Reason::TokenUnknown | Reason::TokenEnded) => Code::Unauthenticated,
         Some(Reason::NotPermitted) => Code::PermissionDenied,
         Some(Reason::PortalFailed | Reason::IssuerEnded) => Code::Unavailable,

@@ -58,7 +58,7 @@ impl VendorApi {
     }
 }
 
-fn source<T>(request: &Request<T>) -> Option<Source> {
+pub(super) fn source<T>(request: &Request<T>) -> Option<Source> {
     request.extensions().get().copied()
 }
 

@@ -7,6 +7,7 @@
 mod accounts;
 mod api_calls;
 mod api_tokens;
+pub(super) mod devices;
 mod directory;
 pub(super) mod domains;
 mod links;

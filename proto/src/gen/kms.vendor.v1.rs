@@ -857,6 +857,82 @@ pub struct SignedUserLease {
     #[prost(message, optional, tag = "2")]
     pub issuing_certificate: ::core::option::Option<super::super::v1::Signed>,
 }
+/// A machine on which somebody wants to sign in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BeginSignInRequest {
+    /// An `AccountAsk` to sign in, signed by the machine.
+    #[prost(message, optional, tag = "1")]
+    pub ask: ::core::option::Option<super::super::v1::Signed>,
+}
+/// The codes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BeginSignInResponse {
+    /// The machine's secret, 32 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub device_code: ::prost::bytes::Bytes,
+    /// What somebody types at the portal, such as `BCDF-GHJK`.
+    #[prost(string, tag = "2")]
+    pub user_code: ::prost::alloc::string::String,
+    /// Where it is typed.
+    #[prost(string, tag = "3")]
+    pub verification_uri: ::prost::alloc::string::String,
+    /// The same address with the code in it, for a QR code.
+    #[prost(string, tag = "4")]
+    pub verification_uri_complete: ::prost::alloc::string::String,
+    /// How long the machine waits between two questions, in seconds.
+    #[prost(uint32, tag = "5")]
+    pub interval_s: u32,
+    /// How long the code can be typed, in seconds.
+    #[prost(uint32, tag = "6")]
+    pub expires_in_s: u32,
+}
+/// A machine that waits for somebody to let it in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PollSignInRequest {
+    /// The ask with which it began, byte for byte.
+    #[prost(message, optional, tag = "1")]
+    pub ask: ::core::option::Option<super::super::v1::Signed>,
+    /// The secret that it got.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub device_code: ::prost::bytes::Bytes,
+}
+/// Its lease, or what RFC 8628 says instead.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PollSignInResponse {
+    /// Its first lease; absent beside an error.
+    #[prost(message, optional, tag = "1")]
+    pub lease: ::core::option::Option<SignedUserLease>,
+    /// An error of RFC 8628 or RFC 6749, such as `authorization_pending`; empty beside a lease.
+    #[prost(string, tag = "2")]
+    pub error: ::prost::alloc::string::String,
+    /// How long the machine waits between two questions from now on, in seconds.
+    #[prost(uint32, tag = "3")]
+    pub interval_s: u32,
+}
+/// A machine that wants its next lease.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewUserLeaseRequest {
+    /// An `AccountAsk` to renew, signed by the machine.
+    #[prost(message, optional, tag = "1")]
+    pub ask: ::core::option::Option<super::super::v1::Signed>,
+}
+/// Its next lease.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewUserLeaseResponse {
+    /// What the machine keeps.
+    #[prost(message, optional, tag = "1")]
+    pub lease: ::core::option::Option<SignedUserLease>,
+}
+/// A machine that signs out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutDeviceRequest {
+    /// An `AccountAsk` to sign out, signed by the machine.
+    #[prost(message, optional, tag = "1")]
+    pub ask: ::core::option::Option<super::super::v1::Signed>,
+}
+/// Nobody is signed in on it any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutDeviceResponse {}
 /// What a machine asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -892,5 +968,550 @@ impl AccountPurpose {
             "ACCOUNT_PURPOSE_SIGN_OUT" => Some(Self::SignOut),
             _ => None,
         }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod account_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Activates machines by accounts. A refusal is as in `VendorService`.
+    #[derive(Debug, Clone)]
+    pub struct AccountServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AccountServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AccountServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AccountServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AccountServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Begins to sign somebody in on a machine.
+        pub async fn begin_sign_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BeginSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BeginSignInResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.vendor.v1.AccountService/BeginSignIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.vendor.v1.AccountService", "BeginSignIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks whether somebody has let the machine in.
+        pub async fn poll_sign_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PollSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PollSignInResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.vendor.v1.AccountService/PollSignIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.vendor.v1.AccountService", "PollSignIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a machine on which somebody is signed in its next lease.
+        pub async fn renew_user_lease(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewUserLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewUserLeaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.vendor.v1.AccountService/RenewUserLease",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.vendor.v1.AccountService", "RenewUserLease"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Forgets who is signed in on a machine.
+        pub async fn sign_out_device(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOutDeviceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutDeviceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.vendor.v1.AccountService/SignOutDevice",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.vendor.v1.AccountService", "SignOutDevice"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod account_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AccountServiceServer.
+    #[async_trait]
+    pub trait AccountService: std::marker::Send + std::marker::Sync + 'static {
+        /// Begins to sign somebody in on a machine.
+        async fn begin_sign_in(
+            &self,
+            request: tonic::Request<super::BeginSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BeginSignInResponse>,
+            tonic::Status,
+        >;
+        /// Asks whether somebody has let the machine in.
+        async fn poll_sign_in(
+            &self,
+            request: tonic::Request<super::PollSignInRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PollSignInResponse>,
+            tonic::Status,
+        >;
+        /// Gives a machine on which somebody is signed in its next lease.
+        async fn renew_user_lease(
+            &self,
+            request: tonic::Request<super::RenewUserLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RenewUserLeaseResponse>,
+            tonic::Status,
+        >;
+        /// Forgets who is signed in on a machine.
+        async fn sign_out_device(
+            &self,
+            request: tonic::Request<super::SignOutDeviceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutDeviceResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Activates machines by accounts. A refusal is as in `VendorService`.
+    #[derive(Debug)]
+    pub struct AccountServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AccountServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AccountServiceServer<T>
+    where
+        T: AccountService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/kms.vendor.v1.AccountService/BeginSignIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct BeginSignInSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::BeginSignInRequest>
+                    for BeginSignInSvc<T> {
+                        type Response = super::BeginSignInResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BeginSignInRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::begin_sign_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BeginSignInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.vendor.v1.AccountService/PollSignIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct PollSignInSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::PollSignInRequest>
+                    for PollSignInSvc<T> {
+                        type Response = super::PollSignInResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PollSignInRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::poll_sign_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PollSignInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.vendor.v1.AccountService/RenewUserLease" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewUserLeaseSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::RenewUserLeaseRequest>
+                    for RenewUserLeaseSvc<T> {
+                        type Response = super::RenewUserLeaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewUserLeaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::renew_user_lease(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewUserLeaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.vendor.v1.AccountService/SignOutDevice" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignOutDeviceSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::SignOutDeviceRequest>
+                    for SignOutDeviceSvc<T> {
+                        type Response = super::SignOutDeviceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOutDeviceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::sign_out_device(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignOutDeviceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AccountServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "kms.vendor.v1.AccountService";
+    impl<T> tonic::server::NamedService for AccountServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
     }
 }
