@@ -10,6 +10,8 @@ use shared::license::Event;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
+#[cfg(feature = "accounts")]
+use crate::account;
 use crate::installation::Installation;
 use crate::random;
 #[cfg(feature = "keys")]
@@ -59,6 +61,8 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     if revoked::look(shell, &mut installation).await {
         ask(shell, &mut installation, Purpose::Wanted).await;
     }
+    #[cfg(feature = "accounts")]
+    account::poll(shell, &mut installation).await;
     if MARK_EVERY <= now.apart(*marked_at) {
         *marked_at = now;
         keep_mark(shell, &mut installation).await;
@@ -69,6 +73,8 @@ async fn look(shell: &Shell, marked_at: &mut Timestamp) -> Duration {
     }
     let now = shell.clock.now();
     let wake_at = installation.saved.license.wake_at(now);
+    #[cfg(feature = "accounts")]
+    let wake_at = shell.signing.next_at().map_or(wake_at, |at| at.min(wake_at));
     wake_at.since(now).clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
 }
 

@@ -3,6 +3,8 @@
 //! A [`Client`] is cheap to clone. It reads the license from memory, and has `round` ask, one round at a time. Nothing runs by
 //! itself: the vendor's code starts [`Client::run`]. `builder` makes a client, `shell` is what its handles share.
 
+#[cfg(feature = "accounts")]
+mod accounts;
 mod builder;
 #[cfg(feature = "codes")]
 mod codes;

@@ -45,6 +45,8 @@ pub mod testing;
 #[cfg(feature = "codes")]
 pub mod wizard;
 
+#[cfg(feature = "accounts")]
+mod account;
 mod agent;
 #[cfg(feature = "keys")]
 mod portal;
@@ -83,6 +85,8 @@ mod fingerprint;
 mod hardware;
 mod random;
 
+#[cfg(feature = "accounts")]
+pub use account::{SignIn, SignedInAccount};
 pub use client::{BuildError, Builder, Client};
 #[cfg(feature = "codes")]
 pub use codes::{InstallationCode, confirmation_groups};

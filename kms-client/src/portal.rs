@@ -362,7 +362,7 @@ fn not_kept(number: KeyNumber) -> Cause {
 }
 
 /// Whether the portal has decided. Otherwise it may have done what was asked, and its answer was lost.
-fn is_answer(cause: &Cause) -> bool {
+pub(crate) fn is_answer(cause: &Cause) -> bool {
     !matches!(
         cause.reason(),
         Some(Reason::PortalUnreachable | Reason::PortalFailed | Reason::Overloaded | Reason::Stopping)

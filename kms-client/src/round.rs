@@ -20,6 +20,8 @@ use shared::reason::{Cause, Reason};
 use shared::time::Length;
 use wire::{Connection, Failure};
 
+#[cfg(feature = "accounts")]
+use crate::account;
 use crate::discovery::{Candidate, Problem};
 use crate::home::Lock;
 use crate::installation::Installation;
@@ -86,6 +88,13 @@ pub(crate) async fn make(
         Purpose::Wanted => (Event::Wanted, AskKind::Activate),
         Purpose::Release => (Event::Wanted, AskKind::Release),
     };
+    #[cfg(feature = "accounts")]
+    if installation.saved.account.is_some() {
+        if !installation.saved.license.step(now, event, random::draw()) {
+            return Ok(None);
+        }
+        return account::ask(shell, installation, &lock, kind).await.map(Some);
+    }
     #[cfg(feature = "keys")]
     if installation.goes_by_key() {
         if !installation.saved.license.step(now, event, random::draw()) {

@@ -3,6 +3,8 @@
 //! The file is magic `KMSS` | version 1 | `kms.state.v1.Saved` | checksum (see `frame`). A lease that is read from it is
 //! verified again down from the pinned roots: the disk is trusted no more than the network. `docs/protocol.md` 7.
 
+#[cfg(feature = "accounts")]
+mod by_account;
 #[cfg(feature = "codes")]
 mod by_code;
 #[cfg(feature = "keys")]
@@ -20,6 +22,8 @@ use shared::ids::{Fingerprint, HostId, MachineId, Nonce, OrganisationId};
 use shared::license::{ByKey, Event, Facts, License, Timer};
 use shared::revocation::Revocations;
 use shared::time::Timestamp;
+#[cfg(feature = "accounts")]
+use shared::user_lease::UserLease;
 
 use crate::frame::{self, Damage};
 use crate::product::Terms;
@@ -56,6 +60,11 @@ pub(crate) struct Saved {
     /// What licenses this machine by its product key.
     #[cfg(feature = "keys")]
     pub(crate) confirmation: Option<HeldConfirmation>,
+    /// The lease of the account that is signed in, as it lies on the disk. A product without accounts writes it back as it came.
+    user_lease: Bytes,
+    /// The same, verified.
+    #[cfg(feature = "accounts")]
+    pub(crate) account: Option<UserLease>,
     /// The fields of a later release, as they were read.
     unknown: Bytes,
 }
@@ -106,6 +115,9 @@ impl Saved {
             by_key: ByKeyFields::default(),
             #[cfg(feature = "keys")]
             confirmation: None,
+            user_lease: Bytes::new(),
+            #[cfg(feature = "accounts")]
+            account: None,
             unknown: Bytes::new(),
         }
     }
@@ -198,6 +210,7 @@ impl Saved {
             confirmation: self.by_key.confirmation.clone(),
             confirmation_by_code: self.by_key.by_code.clone(),
             confirmed_key_number: self.by_key.confirmed_number.clone(),
+            user_lease: self.user_lease.clone(),
             hardware_changed_at: match facts.key {
                 // Without keys it stays as it came.
                 None => self.by_key.hardware_changed_at,
@@ -233,6 +246,8 @@ impl Saved {
         };
         #[cfg(feature = "keys")]
         let confirmation = by_key::read(&by_key, machine, terms, &mut facts);
+        #[cfg(feature = "accounts")]
+        let account = by_account::read(&wire.user_lease, machine, terms, &mut facts);
         let mut revocations = Revocations::default();
         revocations.take_all(&wire.revocations, &terms.roots);
         #[cfg_attr(not(feature = "keys"), expect(unused_mut, reason = "a key alone changes it"))]
@@ -265,6 +280,9 @@ impl Saved {
             by_key,
             #[cfg(feature = "keys")]
             confirmation,
+            user_lease: wire.user_lease,
+            #[cfg(feature = "accounts")]
+            account,
             unknown: unknown_fields(body).ok_or(Damage::Content)?,
         };
         #[cfg(feature = "keys")]
@@ -327,6 +345,7 @@ fn decode_facts(wire: &v1::Saved) -> Option<Facts> {
         waiting: wire.waiting.map(|progress| (progress.count, progress.threshold)),
         key: None,
         other_key_waits: false,
+        account: None,
     })
 }
 

@@ -6,6 +6,8 @@ use shared::reason::Cause;
 use shared::time::Clock;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
+#[cfg(feature = "accounts")]
+use crate::account::Signing;
 use crate::discovery::{Discovery, Places};
 use crate::home::{Home, Lock};
 use crate::inspector;
@@ -32,6 +34,9 @@ pub(crate) struct Shell {
     pub(crate) published: watch::Sender<Snapshot>,
     /// Notified when the loop is to look at the clock now.
     pub(crate) look: Notify,
+    /// Somebody who is signing in.
+    #[cfg(feature = "accounts")]
+    pub(crate) signing: Signing,
     /// Held by the loop while it runs.
     pub(crate) running: Mutex<()>,
     /// What an ask of the test kit's client gives. No host is asked then.
@@ -57,6 +62,8 @@ impl Shell {
             installation: Mutex::new(installation),
             published: watch::Sender::new(snapshot),
             look: Notify::new(),
+            #[cfg(feature = "accounts")]
+            signing: Signing::default(),
             running: Mutex::new(()),
             #[cfg(feature = "testing")]
             staged: None,

@@ -15,6 +15,8 @@ use shared::product_key::KeyNumber;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
+#[cfg(feature = "accounts")]
+use crate::account::SignedInAccount;
 use crate::home::Keeping;
 use crate::installation::Installation;
 use crate::last_round;
@@ -58,6 +60,9 @@ pub struct Snapshot {
     /// The product key that was entered, for a machine that is licensed by one. `None` for one that is licensed by hosts.
     #[cfg(feature = "keys")]
     pub key: Option<EnteredKey>,
+    /// The account that is signed in and licenses this machine, even if its lease has ended.
+    #[cfg(feature = "accounts")]
+    pub account: Option<SignedInAccount>,
     /// Why the vendor has taken back the certificate of the host that gave the lease which is held, if it has. The lease runs to its end,
     /// and that host renews it no more. With a product key: why the vendor has taken back what the key has activated here.
     pub revoked: Option<String>,
@@ -144,6 +149,11 @@ impl Snapshot {
             Some(held) => (held.test, Some(&held.features)),
             None => (is_test, features),
         };
+        #[cfg(feature = "accounts")]
+        let (is_test, features) = match &saved.account {
+            Some(lease) => (lease.test, Some(&lease.features)),
+            None => (is_test, features),
+        };
         Snapshot {
             state: license.state(now),
             machine: saved.machine,
@@ -172,6 +182,8 @@ impl Snapshot {
                     before: saved.key_before(),
                 }
             }),
+            #[cfg(feature = "accounts")]
+            account: saved.account.as_ref().map(SignedInAccount::of),
             revoked: revoked.map(ToString::to_string),
             keeping: installation.home.keeping(),
             state_dir: installation.home.path().to_owned(),

@@ -163,6 +163,8 @@ fn blank(state: LicenseState, lease: Option<Lease>, standing: Standing) -> Snaps
         features: Features::NONE,
         #[cfg(feature = "keys")]
         key: entered_key(&state),
+        #[cfg(feature = "accounts")]
+        account: None,
         revoked: None,
         keeping: Keeping::NotKept,
         state_dir: PathBuf::new(),

@@ -5,6 +5,7 @@
 //! the product: it has a notice level and a text, and that is all. `answer` decides which answers get here. `docs/protocol.md` 2,
 //! 5 and 7.
 
+mod by_account;
 mod by_key;
 mod state;
 
@@ -16,6 +17,7 @@ use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
+pub use self::by_account::AccountTerm;
 pub use self::by_key::{ByKey, KeyTerm};
 pub use self::state::{LicenseState, Notice};
 pub use crate::answer::Term;
@@ -85,6 +87,10 @@ pub enum Event<'a, T = Lease> {
     HardwareRestored(KeyTerm),
     /// The portal has taken back the place of this machine. The key stays.
     GivenBack,
+    /// A user lease was accepted. From now on the portal is asked for the next one, and what else licenses this machine rests.
+    SignedIn(AccountTerm),
+    /// Nobody is signed in any more. What else licenses this machine counts again.
+    SignedOut,
 }
 
 /// A share of the jitter, drawn by the shell once for each event: from none of it (0) to all of it.
@@ -139,6 +145,8 @@ pub struct Facts {
     pub key: Option<ByKey>,
     /// Whether another key was entered since, and waits to be confirmed.
     pub other_key_waits: bool,
+    /// The lease of the account that is signed in, ended or not.
+    pub account: Option<AccountTerm>,
 }
 
 impl Facts {
@@ -156,6 +164,7 @@ impl Facts {
             waiting: None,
             key: None,
             other_key_waits: false,
+            account: None,
         }
     }
 }
@@ -210,6 +219,9 @@ impl<T: Term> License<T> {
 
     /// Where the product stands. Costs nothing, and needs nobody.
     pub fn state(&self, now: Timestamp) -> LicenseState {
+        if let Some(account) = self.facts.account {
+            return account.state(self.time(now), self.is_account_refused());
+        }
         if let Some(by_key) = self.state_by_key(now) {
             return by_key;
         }
@@ -238,7 +250,8 @@ impl<T: Term> License<T> {
             Some(lease) => [overdue_at(lease), warning_at(lease), lease.expires_at()],
         };
         let by_key = self.facts.key.map(|key| key.changes(self.setup.grace)).into_iter().flatten().flatten();
-        let changes = changes.into_iter().chain(by_key).chain(self.revoked_since());
+        let by_account = self.facts.account.map(AccountTerm::changes).into_iter().flatten();
+        let changes = changes.into_iter().chain(by_key).chain(by_account).chain(self.revoked_since());
         changes.filter(|change| now < *change).fold(ask_at, Timestamp::min)
     }
 
@@ -317,8 +330,32 @@ impl<T: Term> License<T> {
                 self.go_by_key(Some(ByKey::Entered));
                 self.retire();
             }
+            Event::SignedIn(term) => {
+                // As for a confirmation.
+                self.facts.latest_seen = now.max(term.issued_at);
+                self.start_anew();
+                self.facts.account = Some(term);
+                self.ask_in(now, draw.earlier(term.ask_in(now)), self.retry_interval);
+            }
+            Event::SignedOut => {
+                self.facts.account = None;
+                self.start_anew();
+                match self.facts.key {
+                    Some(key) if !self.facts.other_key_waits => self.go_on_by_key(now, Some(key), draw),
+                    _ => self.facts.timer = Timer::At { at: now, drawn_at: now },
+                }
+            }
+        }
+        if let Some(term) = self.facts.account.filter(|_| self.facts.timer == Timer::Never) {
+            self.ask_in(now, draw.earlier(term.ask_in(now)), self.retry_interval);
         }
         false
+    }
+
+    /// Whether the portal has said that it renews the lease of the account no more.
+    fn is_account_refused(&self) -> bool {
+        let refusals = [Reason::NotSignedIn, Reason::AccountNotLicensed];
+        refusals.iter().any(|reason| reason.code() == self.facts.last_reason)
     }
 
     /// Where the product stands by its key. Nothing if it goes by hosts, or if a lease licenses it until the key is confirmed.
@@ -362,10 +399,15 @@ impl<T: Term> License<T> {
         }
     }
 
-    /// Goes on by this key, or by hosts. What went wrong before is no longer of interest.
+    /// Goes on by this key, or by hosts.
     fn go_by_key(&mut self, key: Option<ByKey>) {
         self.facts.key = key;
         self.facts.other_key_waits = false;
+        self.start_anew();
+    }
+
+    /// What went wrong before is no longer of interest.
+    fn start_anew(&mut self) {
         self.facts.failures = 0;
         self.facts.waiting = None;
         self.facts.clock_ahead_ms = None;
@@ -431,7 +473,7 @@ impl<T: Term> License<T> {
     /// trouble is not met by its whole fleet; an unlicensed one has nothing to back off from.
     fn failed(&mut self, now: Timestamp) -> Duration {
         self.facts.failures = self.facts.failures.saturating_add(1);
-        if self.facts.key.is_some() {
+        if self.facts.key.is_some() || self.facts.account.is_some() {
             let first = self.retry_interval;
             return back_off(first, by_key::RETRY_MAX.max(first), self.facts.failures);
         }

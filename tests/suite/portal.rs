@@ -2,6 +2,7 @@
 //!
 //! `portal/stage.rs` has the portal. Stories in which its clock is moved are in `clocks/portal.rs`.
 
+mod accounts;
 mod another_key;
 mod asking;
 mod custody;

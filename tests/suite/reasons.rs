@@ -169,7 +169,16 @@ fn told(reason: Reason) -> Told {
         | Reason::CodeNewer
         | Reason::CodeOtherInstallation
         | Reason::CodeKeyOutOfTime
-        | Reason::CodeEnded => ByTheClient,
+        | Reason::CodeEnded
+        | Reason::SignInDenied
+        | Reason::SignInExpired => ByTheClient,
+        Reason::NotSignedIn | Reason::AccountNotLicensed | Reason::TooManyDevices => AtThePortal(
+            "suite/portal/accounts.rs",
+            "somebody_signs_in_and_a_machine_hears_why_it_is_not_licensed_any_more",
+        ),
+        Reason::TooManySignIns => {
+            AtThePortal("suite/portal/accounts.rs", "an_address_has_so_many_codes_that_nobody_has_typed")
+        }
         Reason::KeyUnknown | Reason::TooManyWrongKeys => AtThePortal(
             "suite/portal.rs",
             "a_key_that_nobody_sold_is_unknown_and_after_a_few_the_address_has_to_wait",

@@ -3,6 +3,8 @@
 //! What it signs is verified by the asker, so no trust rests on TLS. But a product key is a secret, and travels to nobody else.
 //! `docs/protocol.md` 11.
 
+mod accounts;
+
 use std::io;
 use std::time::Duration;
 

@@ -27,6 +27,7 @@ First steps:
   kms-client discover                 show the hosts that it would ask, and what named them
   kms-client activate                 ask now
   kms-client key set -                enter a product key, for a machine that the vendor licenses without a host
+  kms-client account sign-in          sign in, for a product that is licensed to people
   kms-client explain DNS_NO_RECORD    what a reason means, and what to do
 
 KMS_LOG=kms_client=debug logs every step on standard error.
@@ -93,6 +94,9 @@ Exit codes: 0 there is a host to ask, 69 there is none.")]
     /// Enter, show or forget a product key, which licenses this machine at the vendor, without a host.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sign in with an account at the vendor's portal, which then licenses this machine; show who is signed in; sign out.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Ask for a product key and activate it step by step: over the internet, or by telephone.
     #[command(after_help = "Examples:
   kms-client wizard
@@ -204,6 +208,34 @@ Exit codes: 0 licensed; 65 it confirms nothing here: wrong groups are named, and
     /// Show the number of the product key, and whether it is activated. The key itself is never shown.
     #[command(after_help = "Examples:
   kms-client key show --json | jq -r .key.number")]
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Show a code to type at the vendor's portal, and wait until somebody has signed in there and let this machine in.
+    ///
+    /// What licenses this machine now does so until then. After that the product renews the license by itself.
+    #[command(after_help = "Examples:
+  kms-client account sign-in
+  kms-client account sign-in --json | jq -r .uri_with_code
+
+With --json the first line has the code, and the last what has come of it.
+Exit codes: 0 signed in, or left with Ctrl-C; 69 nobody is signed in, and the reason says why.")]
+    SignIn {
+        /// Show no QR code.
+        #[arg(long)]
+        no_qr: bool,
+    },
+    /// Sign out: the vendor counts this machine no more, and what else licenses it counts again.
+    #[command(after_help = "Examples:
+  kms-client account sign-out
+
+Exit codes: 0 nobody is signed in; 69 the portal was not reached, and the account stays signed in.")]
+    SignOut,
+    /// Show the account that is signed in, and until when it licenses this machine. This asks nobody.
+    #[command(after_help = "Examples:
+  kms-client account show --json | jq -r .account.account")]
     Show,
 }
 

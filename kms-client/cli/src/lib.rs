@@ -5,6 +5,7 @@
 
 mod cli;
 
+mod account;
 mod hosts;
 mod key;
 mod license;
@@ -76,6 +77,7 @@ async fn command(cli: &Cli) -> Result<Answer, Failure> {
         Command::Activate => license::activate(&open_to_keep()?).await,
         Command::Discover => Ok(hosts::discover(&inspect()?.inspector).await),
         Command::Key(command) => key::key(&inspect()?, open_to_keep, command).await,
+        Command::Account(command) => account::account(&inspect()?, open_to_keep, command, cli.json).await,
         Command::Wizard(arguments) => wizard::wizard(&open_to_keep()?, arguments, cli).await,
         Command::Proxy(command) => proxy::proxy(&inspect()?, open_to_keep, command).await,
         Command::Host(command) => hosts::configured(&inspect()?, command).await,

@@ -76,7 +76,8 @@ fn belonging(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
     // If nothing was saved, a user who may not read the identity cannot know the name.
     let unknown = *snapshot.machine.as_bytes() == [0; 16];
     let machine = if unknown { "unknown to this user".to_owned() } else { snapshot.machine.to_string() };
-    let mut rows = show::key(snapshot);
+    let mut rows = show::account(snapshot);
+    rows.extend(show::key(snapshot));
     if rows.is_empty() {
         let host = snapshot.last_host.clone();
         rows.push(("last host", host.unwrap_or_else(|| "none has given a lease".to_owned())));

@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use kms_client::{Attempt, Cause, EnteredKey, Length, LicenseState, Notice, Reason, Snapshot, Timestamp};
+use kms_client::{
+    Attempt, Cause, EnteredKey, Length, LicenseState, Notice, Reason, SignedInAccount, Snapshot, Timestamp,
+};
 use serde_json::{Value, json};
 
 /// How long the state lasts, or how long ago it began.
@@ -51,6 +53,25 @@ pub(crate) fn key(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         (Some(at), Some(until)) => format!("activated at {at}{by}, until {until}"),
     };
     vec![("product key", format!("{}, {activated}", key.number))]
+}
+
+/// The account that licenses this machine, as a row; nothing if nobody is signed in.
+pub(crate) fn account(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+    let Some(account) = &snapshot.account else { return Vec::new() };
+    let SignedInAccount { account, offer, issued_at, not_after, .. } = account;
+    vec![("account", format!("{account}, with {offer}; renewed at {issued_at}, until {not_after}"))]
+}
+
+/// The account, for a script.
+pub(crate) fn account_json(snapshot: &Snapshot) -> Value {
+    snapshot.account.as_ref().map_or(Value::Null, |account| {
+        json!({
+            "account": account.account,
+            "offer": account.offer,
+            "issued_at_ms": account.issued_at.unix_ms(),
+            "not_after_ms": account.not_after.unix_ms(),
+        })
+    })
 }
 
 /// What happens to the old key, if the command has entered or activated another one.
@@ -190,6 +211,7 @@ pub(crate) fn snapshot_json(snapshot: &Snapshot) -> Value {
         },
         "text_key": text_key,
         "way": if snapshot.key.is_some() { "key" } else { "hosts" },
+        "account": account_json(snapshot),
         "key": key_json(snapshot),
         "test": snapshot.test,
         "machine": snapshot.machine.to_string(),

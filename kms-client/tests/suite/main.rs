@@ -8,6 +8,7 @@
 mod portal;
 mod world;
 
+mod accounts;
 mod activating;
 mod codes;
 mod copies;

@@ -3,6 +3,8 @@
 //! It counts as portals do: a place for each machine or hardware, and the same answer to the same ask. What else a portal decides has
 //! its own tests.
 
+pub(crate) mod accounts;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use kms_client::{Builder, Client, Clock, Product, Timestamp};
 use proto::v1::Signed;
 use proto::vendor::v1;
+use proto::vendor::v1::account_service_server::AccountServiceServer;
 use proto::vendor::v1::vendor_service_server::{VendorService, VendorServiceServer};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use shared::activation::{MachineActivation, MachineRelease};
@@ -69,6 +72,8 @@ struct Script {
     lists: Option<v1::GetRevocationsResponse>,
     /// How often somebody has asked for them.
     fetched: usize,
+    /// What it says of the code that a machine shows.
+    typed: Option<accounts::Typed>,
     /// Whether it signs with the next issuing key.
     has_next_key: bool,
 }
@@ -196,7 +201,9 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, service: Service) {
             });
         }
     };
-    let server = tonic::transport::Server::builder().add_service(VendorServiceServer::new(service));
+    let server = tonic::transport::Server::builder()
+        .add_service(VendorServiceServer::new(service.clone()))
+        .add_service(AccountServiceServer::new(service));
     let incoming = tokio_stream::wrappers::ReceiverStream::new(connections);
     tokio::select! {
         () = accept => {}
@@ -204,6 +211,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, service: Service) {
     }
 }
 
+#[derive(Clone)]
 struct Service {
     clock: Arc<StoryClock>,
     script: Arc<Mutex<Script>>,

@@ -35,6 +35,9 @@ fn states() -> Vec<LicenseState> {
         LicenseState::KeyEndsSoon { until },
         LicenseState::KeyEnded { since },
         LicenseState::KeyRevoked { since },
+        LicenseState::LicensedByAccount { until },
+        LicenseState::AccountEndsSoon { until },
+        LicenseState::AccountEnded { since },
         LicenseState::HardwareChanged { since, notices: true },
     ]
 }

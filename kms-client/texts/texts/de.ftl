@@ -48,6 +48,9 @@ license-by-key = Lizenziert bis zum { $until } durch einen Produktschlüssel.
 license-key-ends-soon = Der Produktschlüssel läuft am { $until } ab. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
 license-key-ended = Der Produktschlüssel ist am { $since } abgelaufen. Die Software funktioniert weiterhin. Bitten Sie den Verkäufer um eine längere Laufzeit oder einen neuen Schlüssel.
 license-key-revoked = Der Hersteller hat die Lizenz dieses Produktschlüssels am { $since } zurückgezogen. Die Software funktioniert weiterhin. Fragen Sie den Verkäufer: An diesem Computer liegt es nicht.
+license-by-account = Lizenziert bis zum { $until } durch das angemeldete Konto. Die Lizenz verlängert sich von selbst.
+license-account-ends-soon = Die Lizenz des angemeldeten Kontos läuft am { $until } ab. Stellen Sie eine Verbindung zum Internet her, damit sie verlängert wird, oder melden Sie sich noch einmal an.
+license-account-ended = Die Lizenz des angemeldeten Kontos ist am { $since } abgelaufen. Die Software funktioniert weiterhin. Stellen Sie eine Verbindung zum Internet her, oder melden Sie sich noch einmal an.
 license-hardware-changed = Die Hardware dieses Computers hat sich geändert; das wurde am { $since } bemerkt. Stellen Sie eine Verbindung zum Internet her, dann aktiviert die Software ihren Produktschlüssel erneut. Sie funktioniert weiterhin.
 
 # Der Assistent, in einem Fenster oder einem Terminal.

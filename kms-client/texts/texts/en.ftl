@@ -48,6 +48,9 @@ license-by-key = Licensed until { $until } by a product key.
 license-key-ends-soon = The product key ends on { $until }. Ask the seller for a longer term or a new key.
 license-key-ended = The product key ended on { $since }. The software keeps working. Ask the seller for a longer term or a new key.
 license-key-revoked = The vendor took the license of this product key back on { $since }. The software keeps working. Ask the seller: nothing is wrong with this computer.
+license-by-account = Licensed until { $until } by the account that is signed in. The license renews itself.
+license-account-ends-soon = The license of the account that is signed in ends on { $until }. Connect to the internet so that it can be renewed, or sign in again.
+license-account-ended = The license of the account that is signed in ended on { $since }. The software keeps working. Connect to the internet, or sign in again.
 license-hardware-changed = The hardware of this computer has changed; this was noticed on { $since }. Connect to the internet, and the software activates its product key again. It keeps working.
 
 # The wizard, in a dialog or a terminal.

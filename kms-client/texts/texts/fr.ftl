@@ -51,6 +51,9 @@ license-by-key = Licence valable jusqu’au { $until } par une clé de produit.
 license-key-ends-soon = La clé de produit prend fin le { $until }. Demandez au vendeur une durée plus longue ou une nouvelle clé.
 license-key-ended = La clé de produit a pris fin le { $since }. Le logiciel continue de fonctionner. Demandez au vendeur une durée plus longue ou une nouvelle clé.
 license-key-revoked = L’éditeur a retiré la licence de cette clé de produit le { $since }. Le logiciel continue de fonctionner. Demandez au vendeur : cet ordinateur n’est pas en cause.
+license-by-account = Licence valable jusqu’au { $until } par le compte connecté. Elle se renouvelle d’elle-même.
+license-account-ends-soon = La licence du compte connecté prend fin le { $until }. Connectez-vous à Internet pour qu’elle soit renouvelée, ou identifiez-vous de nouveau.
+license-account-ended = La licence du compte connecté a pris fin le { $since }. Le logiciel continue de fonctionner. Connectez-vous à Internet, ou identifiez-vous de nouveau.
 license-hardware-changed = Le matériel de cet ordinateur a changé ; cela a été constaté le { $since }. Connectez-vous à Internet, et le logiciel activera de nouveau sa clé de produit. Il continue de fonctionner.
 
 # L’assistant, dans une fenêtre ou un terminal.

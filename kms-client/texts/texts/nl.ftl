@@ -45,6 +45,9 @@ license-by-key = Gelicentieerd tot { $until } met een productsleutel.
 license-key-ends-soon = De productsleutel loopt af op { $until }. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
 license-key-ended = De productsleutel is op { $since } afgelopen. De software blijft werken. Vraag de verkoper om een langere looptijd of een nieuwe sleutel.
 license-key-revoked = De leverancier heeft de licentie van deze productsleutel op { $since } ingetrokken. De software blijft werken. Vraag het de verkoper: aan deze computer ligt het niet.
+license-by-account = Gelicentieerd tot { $until } via het aangemelde account. De licentie wordt vanzelf verlengd.
+license-account-ends-soon = De licentie van het aangemelde account loopt af op { $until }. Maak verbinding met internet, zodat ze kan worden verlengd, of meld u opnieuw aan.
+license-account-ended = De licentie van het aangemelde account is op { $since } afgelopen. De software blijft werken. Maak verbinding met internet, of meld u opnieuw aan.
 license-hardware-changed = De hardware van deze computer is veranderd; dat is op { $since } opgemerkt. Maak verbinding met internet, dan activeert de software haar productsleutel opnieuw. Ze blijft werken.
 
 # De wizard, in een venster of een terminal.

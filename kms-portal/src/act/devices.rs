@@ -12,10 +12,11 @@ use server::Source;
 use server::unanswered::Unanswered;
 use sha2::{Digest as _, Sha256};
 use shared::reason::Reason;
+use shared::time::Timestamp;
 use shared::user_lease::{AccountAsk, AccountPurpose};
 
 use crate::api::{PortalCore, required};
-use crate::db::{BeginSignIn, By, CodeDigest, DbError, DeviceAsk, PollSignIn, ShownSignIn, SignInAnswer};
+use crate::db::{BeginSignIn, By, CodeDigest, Db, DbError, DeviceAsk, PollSignIn, ShownSignIn, SignInAnswer};
 use crate::web_address::WebAddress;
 
 /// Where codes are typed.
@@ -129,9 +130,9 @@ pub async fn leave_device(
 ///
 /// # Errors
 /// The database has not answered.
-pub async fn shown_sign_in(portal: &PortalCore, typed: &str) -> Result<Option<ShownSignIn>, DbError> {
+pub async fn shown_sign_in(db: &Db, typed: &str, now: Timestamp) -> Result<Option<ShownSignIn>, DbError> {
     let Some(code) = UserCode::read(typed) else { return Ok(None) };
-    portal.db.shown_sign_in(user_digest(&code), portal.clock.now()).await
+    db.shown_sign_in(user_digest(&code), now).await
 }
 
 /// Lets the machine in that shows this code, or turns it away. Returns whether it waited.
@@ -139,14 +140,14 @@ pub async fn shown_sign_in(portal: &PortalCore, typed: &str) -> Result<Option<Sh
 /// # Errors
 /// The database has not answered.
 pub async fn decide_sign_in(
-    portal: &PortalCore,
+    db: &Db,
     typed: &str,
     person: PersonId,
     approved: bool,
     by: By,
 ) -> Result<bool, DbError> {
     let Some(code) = UserCode::read(typed) else { return Ok(false) };
-    portal.db.decide_sign_in(user_digest(&code), person, approved, by).await
+    db.decide_sign_in(user_digest(&code), person, approved, by).await
 }
 
 fn open(ask: Option<&Signed>, purpose: AccountPurpose) -> Result<AccountAsk, Unanswered> {

@@ -54,6 +54,17 @@ impl World {
         assert_eq!(plan.refused(), 0, "{plan:?}");
     }
 
+    /// Somebody who can sign in on pages, with a device: who, their address, and the device.
+    pub async fn device_user(&self) -> (PersonId, String, DeviceId) {
+        self.sells_the_product(1).await;
+        let person = self.licensed_person().await;
+        let address = self.db.person(person).await.unwrap().unwrap().address;
+        self.gives_password(person, &address).await;
+        self.signs_in_on(&self.machine(), person).await.unwrap();
+        let device = self.db.devices(person).await.unwrap()[0].id;
+        (person, address, device)
+    }
+
     fn device_ask(&self, machine: &Machine) -> DeviceAsk {
         DeviceAsk {
             machine: machine.identity.public().machine(),
@@ -94,7 +105,7 @@ impl World {
     }
 
     /// The whole way, for a machine that nobody turns away.
-    async fn signs_in(&self, machine: &Machine, person: PersonId) -> Result<UserLease, AccountRefusal> {
+    async fn signs_in_on(&self, machine: &Machine, person: PersonId) -> Result<UserLease, AccountRefusal> {
         let codes = self.shows_a_code(machine, "192.0.2.7").await?;
         assert!(self.decides(codes, person, true).await);
         match self.poll(codes, machine).await? {
@@ -201,15 +212,15 @@ pub async fn the_sixth_device_waits_for_one_of_five_and_one_that_is_installed_an
     let mut machines = Vec::new();
     for _ in 0..5 {
         machines.push(world.machine());
-        world.signs_in(machines.last().unwrap(), person).await.unwrap();
+        world.signs_in_on(machines.last().unwrap(), person).await.unwrap();
     }
     let sixth = world.machine();
-    let refused = world.signs_in(&sixth, person).await.unwrap_err();
+    let refused = world.signs_in_on(&sixth, person).await.unwrap_err();
     assert!(matches!(refused, AccountRefusal::TooManyDevices { devices: 5, .. }), "{refused:?}");
     // The same hardware under a new key.
     let mut old = machines[0].clone();
     let anew = Machine { parts: old.parts, ..world.machine() };
-    world.signs_in(&anew, person).await.unwrap();
+    world.signs_in_on(&anew, person).await.unwrap();
     assert_eq!(world.db.devices(person).await.unwrap().len(), 5);
     assert_eq!(world.renews(&mut old).await.unwrap_err(), AccountRefusal::NotSignedIn);
     // Its owner signs one out.
@@ -217,9 +228,9 @@ pub async fn the_sixth_device_waits_for_one_of_five_and_one_that_is_installed_an
     let stranger = world.licensed_person().await;
     assert!(!world.db.sign_out_device(stranger, listed[0].id, world.by("")).await.unwrap());
     assert!(world.db.sign_out_device(person, listed[0].id, world.by("")).await.unwrap());
-    world.signs_in(&sixth, person).await.unwrap();
+    world.signs_in_on(&sixth, person).await.unwrap();
     // Somebody else signs in on it.
-    world.signs_in(&sixth, stranger).await.unwrap();
+    world.signs_in_on(&sixth, stranger).await.unwrap();
     assert_eq!(world.db.devices(person).await.unwrap().len(), 4);
     assert_eq!(world.db.devices(stranger).await.unwrap().len(), 1);
 }
@@ -230,7 +241,7 @@ pub async fn of_ten_devices_at_once_five_are_let_in(world: World) {
     let (world, mut asking) = (Arc::new(world), JoinSet::new());
     for _ in 0..10 {
         let world = Arc::clone(&world);
-        asking.spawn(async move { world.signs_in(&world.machine(), person).await.is_ok() });
+        asking.spawn(async move { world.signs_in_on(&world.machine(), person).await.is_ok() });
     }
     let answers = asking.join_all().await;
     assert_eq!(answers.iter().filter(|is_in| **is_in).count(), 5, "{answers:?}");
@@ -255,7 +266,7 @@ pub async fn a_source_has_fifty_codes_that_nobody_has_typed(mut world: World) {
 pub async fn a_recorded_ask_of_a_device_gets_nothing_and_one_whose_answer_was_lost_gets_it(world: World) {
     world.sells_the_product(1).await;
     let (person, machine) = (world.licensed_person().await, world.machine());
-    world.signs_in(&machine, person).await.unwrap();
+    world.signs_in_on(&machine, person).await.unwrap();
     let mut asks = [machine.clone(), machine.clone()];
     world.renews(&mut asks[0]).await.unwrap();
     world.renews(&mut asks[1]).await.unwrap();
@@ -269,7 +280,7 @@ pub async fn a_recorded_ask_of_a_device_gets_nothing_and_one_whose_answer_was_lo
 pub async fn whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscription(mut world: World) {
     let subscription = world.sells_the_product(1).await;
     let (person, mut machine) = (world.licensed_person().await, world.machine());
-    world.signs_in(&machine, person).await.unwrap();
+    world.signs_in_on(&machine, person).await.unwrap();
     world.db.block_person(person, true, world.staff()).await.unwrap().unwrap();
     assert_eq!(world.renews(&mut machine).await.unwrap_err(), AccountRefusal::NotSignedIn);
     world.db.block_person(person, false, world.staff()).await.unwrap().unwrap();

@@ -93,6 +93,9 @@ pub struct Saved {
     /// empty where it is for that of `key_number`.
     #[prost(bytes = "bytes", tag = "32")]
     pub confirmed_key_number: ::prost::bytes::Bytes,
+    /// The encoded `kms.vendor.v1.SignedUserLease` of the account that is signed in, exact bytes; empty where none is.
+    #[prost(bytes = "bytes", tag = "33")]
+    pub user_lease: ::prost::bytes::Bytes,
 }
 /// A confirmation id that was typed, and what is needed to verify it again without the private key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

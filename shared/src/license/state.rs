@@ -83,6 +83,21 @@ pub enum LicenseState {
         /// Since when.
         since: Timestamp,
     },
+    /// Licensed by the account of somebody who is signed in.
+    LicensedByAccount {
+        /// When that ends, unless it is renewed.
+        until: Timestamp,
+    },
+    /// Licensed by an account, and that ends: it was not renewed for long, or the portal has refused to.
+    AccountEndsSoon {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// The license by an account has ended.
+    AccountEnded {
+        /// Since when.
+        since: Timestamp,
+    },
     /// The hardware is not the one that was activated by the product key. The machine asks the vendor's portal again.
     HardwareChanged {
         /// When this was noticed.
@@ -110,7 +125,8 @@ impl LicenseState {
             LicenseState::InGrace { .. }
             | LicenseState::Licensed { .. }
             | LicenseState::LicensedWithoutEnd
-            | LicenseState::LicensedByKey { .. } => Notice::Silent,
+            | LicenseState::LicensedByKey { .. }
+            | LicenseState::LicensedByAccount { .. } => Notice::Silent,
             LicenseState::RenewalOverdue { .. }
             | LicenseState::ClockWrong { notices: false, .. }
             | LicenseState::KeyEntered { notices: false }
@@ -123,6 +139,8 @@ impl LicenseState {
             | LicenseState::KeyEndsSoon { .. }
             | LicenseState::KeyEnded { .. }
             | LicenseState::KeyRevoked { .. }
+            | LicenseState::AccountEndsSoon { .. }
+            | LicenseState::AccountEnded { .. }
             | LicenseState::HardwareChanged { notices: true, .. } => Notice::Warning,
         }
     }
@@ -143,6 +161,9 @@ impl LicenseState {
             LicenseState::KeyEndsSoon { .. } => "license.key-ends-soon",
             LicenseState::KeyEnded { .. } => "license.key-ended",
             LicenseState::KeyRevoked { .. } => "license.key-revoked",
+            LicenseState::LicensedByAccount { .. } => "license.by-account",
+            LicenseState::AccountEndsSoon { .. } => "license.account-ends-soon",
+            LicenseState::AccountEnded { .. } => "license.account-ended",
             LicenseState::HardwareChanged { .. } => "license.hardware-changed",
         }
     }
@@ -155,7 +176,9 @@ impl LicenseState {
             | LicenseState::RenewalOverdue { until, .. }
             | LicenseState::ExpiringSoon { until }
             | LicenseState::LicensedByKey { until }
-            | LicenseState::KeyEndsSoon { until } => Some(*until),
+            | LicenseState::KeyEndsSoon { until }
+            | LicenseState::LicensedByAccount { until }
+            | LicenseState::AccountEndsSoon { until } => Some(*until),
             LicenseState::ClockWrong { licensed_until, .. } => *licensed_until,
             LicenseState::Lapsed { .. }
             | LicenseState::NeverActivated { .. }
@@ -163,6 +186,7 @@ impl LicenseState {
             | LicenseState::KeyEntered { .. }
             | LicenseState::KeyEnded { .. }
             | LicenseState::KeyRevoked { .. }
+            | LicenseState::AccountEnded { .. }
             | LicenseState::HardwareChanged { .. } => None,
         }
     }
@@ -175,6 +199,7 @@ impl LicenseState {
             | LicenseState::NeverActivated { since }
             | LicenseState::KeyEnded { since }
             | LicenseState::KeyRevoked { since }
+            | LicenseState::AccountEnded { since }
             | LicenseState::HardwareChanged { since, .. } => Some(*since),
             LicenseState::InGrace { .. }
             | LicenseState::Licensed { .. }
@@ -183,7 +208,9 @@ impl LicenseState {
             | LicenseState::LicensedWithoutEnd
             | LicenseState::KeyEntered { .. }
             | LicenseState::LicensedByKey { .. }
-            | LicenseState::KeyEndsSoon { .. } => None,
+            | LicenseState::KeyEndsSoon { .. }
+            | LicenseState::LicensedByAccount { .. }
+            | LicenseState::AccountEndsSoon { .. } => None,
         }
     }
 
@@ -195,7 +222,9 @@ impl LicenseState {
             | LicenseState::ExpiringSoon { .. }
             | LicenseState::LicensedWithoutEnd
             | LicenseState::LicensedByKey { .. }
-            | LicenseState::KeyEndsSoon { .. } => true,
+            | LicenseState::KeyEndsSoon { .. }
+            | LicenseState::LicensedByAccount { .. }
+            | LicenseState::AccountEndsSoon { .. } => true,
             LicenseState::ClockWrong { licensed_until, .. } => licensed_until.is_some(),
             LicenseState::HardwareChanged { notices, .. } => !*notices,
             LicenseState::InGrace { .. }
@@ -203,7 +232,8 @@ impl LicenseState {
             | LicenseState::NeverActivated { .. }
             | LicenseState::KeyEntered { .. }
             | LicenseState::KeyEnded { .. }
-            | LicenseState::KeyRevoked { .. } => false,
+            | LicenseState::KeyRevoked { .. }
+            | LicenseState::AccountEnded { .. } => false,
         }
     }
 }
@@ -247,6 +277,18 @@ impl fmt::Display for LicenseState {
                 write!(
                     f,
                     "the vendor has revoked the license of this product key at {since}; ask the seller, and the product works on"
+                )
+            }
+            LicenseState::LicensedByAccount { until } => {
+                write!(f, "licensed by an account until {until}, and renewed before that")
+            }
+            LicenseState::AccountEndsSoon { until } => {
+                write!(f, "licensed by an account until {until}, which is soon")
+            }
+            LicenseState::AccountEnded { since } => {
+                write!(
+                    f,
+                    "the license by an account has ended at {since}; sign in again, and the product works on"
                 )
             }
             LicenseState::HardwareChanged { since, .. } => {

@@ -14,7 +14,7 @@ use expect_test::Expect;
 use shared::answer::{self, Received, Verdict};
 use shared::ask::AskKind;
 use shared::envelope::Kind;
-use shared::license::{Draw, Event, KeyTerm, License, LicenseState, Setup, Timer};
+use shared::license::{AccountTerm, Draw, Event, KeyTerm, License, LicenseState, Setup, Timer};
 use shared::policy::Policy;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
@@ -67,7 +67,10 @@ impl Story {
             "wanted" => self.license.step(now, Event::Wanted, draw),
             "failed" => self.license.step(
                 now,
-                Event::Failed { code: Reason::HostSilent.code(), ask_again: length("hint") },
+                Event::Failed {
+                    code: &word("code").unwrap_or_else(|| Reason::HostSilent.code().into()),
+                    ask_again: length("hint"),
+                },
                 draw,
             ),
             "entered" => self.license.step(now, Event::KeyEntered { at_once: true }, draw),
@@ -84,6 +87,13 @@ impl Story {
                 self.license.set_revoked(Some(now));
                 false
             }
+            "signed-in" => {
+                let (renew, term) = (length("renew").unwrap_or(DAY), length("term").unwrap_or(30 * DAY));
+                let (renew_after, not_after) = (host_time + renew, host_time + term);
+                let term = AccountTerm { issued_at: host_time, renew_after, not_after };
+                self.license.step(now, Event::SignedIn(term), draw)
+            }
+            "signed-out" => self.license.step(now, Event::SignedOut, draw),
             "given-back" => self.license.step(now, Event::GivenBack, draw),
             "confirmed" => {
                 let not_after = length("term").map(|term| host_time + term);
@@ -197,6 +207,9 @@ fn describe(state: LicenseState) -> String {
         LicenseState::LicensedByKey { until } => format!("licensed by key until {}", relative(until)),
         LicenseState::KeyEndsSoon { until } => format!("key ends at {}", relative(until)),
         LicenseState::KeyEnded { since } => format!("key ended at {}", relative(since)),
+        LicenseState::LicensedByAccount { until } => format!("licensed by account until {}", relative(until)),
+        LicenseState::AccountEndsSoon { until } => format!("account ends soon, at {}", relative(until)),
+        LicenseState::AccountEnded { since } => format!("account ended at {}", relative(since)),
         LicenseState::KeyRevoked { since } => format!("revoked since {}", relative(since)),
         LicenseState::HardwareChanged { since, .. } => {
             let licensed = if state.is_licensed() { "licensed" } else { "not licensed" };

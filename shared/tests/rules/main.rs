@@ -17,6 +17,7 @@ mod kit;
 
 mod license_script;
 
+mod account_license_stories;
 mod account_stories;
 mod admission_stories;
 mod answer_stories;
