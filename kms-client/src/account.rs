@@ -81,12 +81,11 @@ enum SignInState {
 }
 
 /// A code is shown.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pending {
     ask: AccountAsk,
     signed: Signed,
     device_code: Vec<u8>,
-    interval: Duration,
     next_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -134,7 +133,7 @@ pub(crate) async fn begin(shell: &Shell) -> Result<SignIn, Cause> {
     let expires_at = now + Duration::from_secs(begun.expires_in_s.into());
     let interval = Duration::from_secs(begun.interval_s.into());
     let device_code = begun.device_code.to_vec();
-    let pending = Pending { ask, signed, device_code, interval, next_at: now + interval, expires_at };
+    let pending = Pending { ask, signed, device_code, next_at: now + interval, expires_at };
     *shell.signing.state() = SignInState::Waiting(Arc::new(pending));
     let one_line = shared::print::one_line;
     Ok(SignIn {
@@ -160,16 +159,8 @@ pub(crate) async fn poll(shell: &Shell, installation: &mut Installation) {
     }
     *state = match polled {
         Polled::Wait(interval) => {
-            let interval = interval.max(SHORTEST_INTERVAL);
-            let Pending { ask, signed, device_code, expires_at, .. } = &*pending;
-            SignInState::Waiting(Arc::new(Pending {
-                ask: ask.clone(),
-                signed: signed.clone(),
-                device_code: device_code.clone(),
-                interval,
-                next_at: shell.clock.now() + interval,
-                expires_at: *expires_at,
-            }))
+            let next_at = shell.clock.now() + interval.max(SHORTEST_INTERVAL);
+            SignInState::Waiting(Arc::new(Pending { next_at, ..Pending::clone(&pending) }))
         }
         Polled::Done(done) => SignInState::Done(done),
     };

@@ -301,7 +301,10 @@ impl<T: Term> License<T> {
                 self.ask_in(now, draw.earlier(refused.ask_again.min(step)), step);
             }
             Event::Failed { code, ask_again } => {
-                self.facts.last_reason = code.into();
+                // A portal that is not reached takes back nothing of what it has said.
+                if !self.is_account_refused() || is_refusal_of_account(code) {
+                    self.facts.last_reason = code.into();
+                }
                 let step = self.failed(now);
                 self.ask_in(now, draw.earlier(ask_again.map_or(step, |hint| hint.min(step))), step);
             }
@@ -341,8 +344,11 @@ impl<T: Term> License<T> {
                 self.facts.account = None;
                 self.start_anew();
                 match self.facts.key {
-                    Some(key) if !self.facts.other_key_waits => self.go_on_by_key(now, Some(key), draw),
-                    _ => self.facts.timer = Timer::At { at: now, drawn_at: now },
+                    None => self.facts.timer = Timer::At { at: now, drawn_at: now },
+                    // Its user may have wanted to activate it later.
+                    Some(ByKey::Entered) => self.facts.timer = Timer::Never,
+                    Some(_) if self.facts.other_key_waits => self.facts.timer = Timer::Never,
+                    Some(key) => self.go_on_by_key(now, Some(key), draw),
                 }
             }
         }
@@ -354,8 +360,7 @@ impl<T: Term> License<T> {
 
     /// Whether the portal has said that it renews the lease of the account no more.
     fn is_account_refused(&self) -> bool {
-        let refusals = [Reason::NotSignedIn, Reason::AccountNotLicensed];
-        refusals.iter().any(|reason| reason.code() == self.facts.last_reason)
+        self.facts.account.is_some() && is_refusal_of_account(&self.facts.last_reason)
     }
 
     /// Where the product stands by its key. Nothing if it goes by hosts, or if a lease licenses it until the key is confirmed.
@@ -508,6 +513,11 @@ impl<T: Term> License<T> {
         }
         self.lease = lease;
     }
+}
+
+/// Whether a portal says with this code that it licenses no machine by the account any more.
+fn is_refusal_of_account(code: &str) -> bool {
+    [Reason::NotSignedIn, Reason::AccountNotLicensed].iter().any(|reason| reason.code() == code)
 }
 
 /// How long a licensed machine waits at the latest after so many failures in a row: it doubles with each, up to `longest`.

@@ -5,6 +5,7 @@
 mod accounts;
 mod api;
 mod browser;
+mod devices;
 mod driven;
 mod frame;
 mod secure;
@@ -27,7 +28,6 @@ pub(crate) use browser::Browser;
 pub(crate) struct Site {
     /// The words of the battery, on the same database.
     pub(crate) world: World,
-    #[expect(dead_code, reason = "the first story that asks the portal itself uses it")]
     pub(crate) portal: Arc<PortalCore>,
     pub(crate) clock: Arc<TestClock>,
     at: SocketAddr,

@@ -9,7 +9,8 @@ use kms_client::{Attempt, Client, CodeForm, LicenseState, Snapshot};
 use shared::codes::MachineOptions;
 
 use crate::codes;
-use crate::portal::{key, typed};
+use crate::portal::accounts::{INTERVAL, Typed};
+use crate::portal::{Portal, key, typed};
 use crate::world::{BEGIN, DAY, Host, Say, StoryClock, builder, client};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1");
@@ -84,6 +85,41 @@ fn a_key_of_version_1_that_waits_beside_a_confirmation_is_read() {
     let entered = seen.key.unwrap();
     assert_eq!((entered.number, entered.confirmed_at), (key(2).number(), None));
     assert!(entered.before == Some(key(1).number()) && seen.has("export"));
+}
+
+/// A machine on which somebody has signed in, which was added after that.
+const BY_ACCOUNT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/v1-by-account");
+
+#[tokio::test]
+async fn an_account_of_version_1_is_read() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let home = dir.path().join("0b".repeat(16));
+    fs::create_dir(&home).unwrap();
+    for name in ["identity", "saved"] {
+        fs::copy(Path::new(BY_ACCOUNT).join(name), home.join(name)).unwrap();
+    }
+    let seen = Portal::start(&clock).await.client(dir.path(), &clock).snapshot();
+    assert_eq!(seen.troubles, []);
+    assert_eq!(seen.state, LicenseState::LicensedByAccount { until: BEGIN + INTERVAL + 30 * DAY });
+    assert!(seen.has("export"));
+    assert_eq!(seen.account.unwrap().account, "ann@example.com");
+}
+
+#[tokio::test]
+#[ignore = "the vectors are made once for each version of the format"]
+async fn make_the_vectors_of_an_account() {
+    assert!(!Path::new(BY_ACCOUNT).exists(), "vectors are never made again");
+    let (dir, clock) = (tempfile::tempdir().unwrap(), StoryClock::new());
+    let portal = Portal::start(&clock).await;
+    let product = portal.client(dir.path(), &clock);
+    product.sign_in().await.unwrap();
+    portal.code_is(Typed::Allowed);
+    clock.advance(INTERVAL);
+    product.finish_sign_in().await.unwrap();
+    fs::create_dir_all(BY_ACCOUNT).unwrap();
+    for name in ["identity", "saved"] {
+        fs::copy(product.snapshot().state_dir.join(name), Path::new(BY_ACCOUNT).join(name)).unwrap();
+    }
 }
 
 /// A machine with the files of this folder.

@@ -46,7 +46,7 @@ pub async fn begin_sign_in(
     let (machine, now) = (ask.machine(), portal.clock.now());
     let begin = BeginSignIn {
         device_code: device_digest(&device_code),
-        user_code: user_digest(&user_code),
+        user_code: user_digest(user_code),
         machine,
         product: ask.product,
         nonce: ask.nonce,
@@ -132,7 +132,7 @@ pub async fn leave_device(
 /// The database has not answered.
 pub async fn shown_sign_in(db: &Db, typed: &str, now: Timestamp) -> Result<Option<ShownSignIn>, DbError> {
     let Some(code) = UserCode::read(typed) else { return Ok(None) };
-    db.shown_sign_in(user_digest(&code), now).await
+    db.shown_sign_in(user_digest(code), now).await
 }
 
 /// Lets the machine in that shows this code, or turns it away. Returns whether it waited.
@@ -147,7 +147,7 @@ pub async fn decide_sign_in(
     by: By,
 ) -> Result<bool, DbError> {
     let Some(code) = UserCode::read(typed) else { return Ok(false) };
-    db.decide_sign_in(user_digest(&code), person, approved, by).await
+    db.decide_sign_in(user_digest(code), person, approved, by).await
 }
 
 fn open(ask: Option<&Signed>, purpose: AccountPurpose) -> Result<AccountAsk, Unanswered> {
@@ -175,7 +175,7 @@ fn device_digest(code: &[u8]) -> CodeDigest {
     digest(b"kms v1 device code ", code)
 }
 
-fn user_digest(code: &UserCode) -> CodeDigest {
+fn user_digest(code: UserCode) -> CodeDigest {
     digest(b"kms v1 user code ", code.as_bytes())
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Web {
     pub(crate) address: Arc<WebAddress>,
     /// Who has sent too many tokens that are not known.
     pub(crate) wrong_tokens: Arc<WrongKeys>,
+    /// Who has typed so many codes of no machine that no more are looked up for a while.
+    pub(crate) wrong_codes: Arc<WrongKeys>,
     texts: Arc<Vec<Arc<PortalTexts>>>,
 }
 
@@ -64,7 +66,9 @@ pub fn serve(running: &mut RunningPortal) {
 pub fn site(portal: Arc<PortalCore>, address: WebAddress) -> Site {
     let texts = PortalTexts::all().into_iter().map(Arc::new).collect();
     let wrong_tokens = Arc::new(WrongKeys::new(WRONG_TOKENS.map(Rate::a_day)));
-    let web = Web { portal, address: Arc::new(address), wrong_tokens, texts: Arc::new(texts) };
+    let wrong_codes = Arc::new(WrongKeys::new(pages::wrong_codes()));
+    let address = Arc::new(address);
+    let web = Web { portal, address, wrong_tokens, wrong_codes, texts: Arc::new(texts) };
     let all = pages::routes(&web).nest(api::BASE, api::routes(&web));
     Site(headers::around(all).with_state(web))
 }

@@ -3,12 +3,15 @@
 //! A form is read with [`Sent`]; whatever is refused becomes a page by [`answer`].
 
 mod account;
+mod devices;
 mod faults;
 mod files;
 mod home;
 mod links;
 mod register;
 mod sign_in;
+
+pub(crate) use devices::wrong_codes;
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
@@ -33,6 +36,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
     let own = CsrfLayer::new().add_trusted_origin(web.address.to_string());
     let own = own.expect("the address of the pages is an origin");
     Router::new()
+        .merge(devices::routes())
         .merge(files::routes())
         .merge(home::routes())
         .merge(sign_in::routes())

@@ -64,7 +64,6 @@ impl SignedIn {
     }
 
     /// As somebody who changes something. Changes name people by id: what they are called can be erased.
-    #[expect(dead_code, reason = "the first page that changes something of an organisation uses it")]
     pub(crate) fn actor(&self, why: &str) -> Actor {
         let id = self.person().id;
         Actor::person(id, By { who: id.to_string(), at: self.now, why: why.to_owned() })

@@ -12,16 +12,19 @@ use kms_portal::rules::offers::{Country, OfferName, OfferedService, ServiceName}
 use kms_portal::rules::seats::{IfNotAll, SeatChange};
 use kms_portal::rules::{PersonId, SubscriptionId};
 use proto::vendor::v1::BeginSignInResponse;
+use serde_json::Value;
 use shared::certificate::Roots;
 use shared::features::Features;
 use shared::ids::{Fingerprint, Nonce, OrganisationId};
 use shared::parts::HardwareParts;
 use shared::user_lease::{AccountAsk, AccountPurpose, UserLease};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::timeout;
 use wire::Failure;
 
 use super::refused;
 use super::stage::{Asking, PortalStage};
-use crate::stage::{YEAR, now};
+use crate::stage::{LIMIT, YEAR, now};
 
 const SETTINGS: &str = "web_listen = [\"127.0.0.1:0\"]\nweb_url = \"http://localhost:21692\"\n";
 const ORGANISATION: OrganisationId = OrganisationId::from_bytes([7; 16]);
@@ -178,4 +181,39 @@ async fn an_address_has_so_many_codes_that_nobody_has_typed() {
     let ann = shop.person("ann@example.com").await;
     assert!(shop.decide(&first.user_code, ann, false).await);
     begin().await.unwrap();
+}
+
+/// Waits for the 5 seconds that a machine has to wait between two questions.
+#[tokio::test]
+async fn a_person_signs_in_on_the_command_line_and_out_again() {
+    let shop = Shop::open().await;
+    let ann = shop.person("ann@example.com").await;
+    shop.seat(ann, true).await;
+    let mut signing_in = shop.portal.starts_at_machine("laptop", &["account", "sign-in", "--json"]);
+    let mut lines = BufReader::new(signing_in.stdout.take().unwrap()).lines();
+    let shown: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+    let code = shown["user_code"].as_str().unwrap();
+    assert_eq!(shown["uri_with_code"], format!("http://localhost:21692/device?code={code}"));
+    assert!(shop.decide(code, ann, true).await);
+    let mut rest = String::new();
+    while let Some(line) = timeout(LIMIT, lines.next_line()).await.unwrap().unwrap() {
+        rest += &line;
+    }
+    let told: Value = serde_json::from_str(&rest).unwrap();
+    assert_eq!(told["account"]["account"], "ann@example.com");
+    assert!(signing_in.wait().await.unwrap().success());
+
+    let at = async |arguments: &[&str]| shop.portal.at_machine("laptop", arguments).await;
+    let status: Value = serde_json::from_str(&at(&["status", "--json"]).await.stdout).unwrap();
+    assert_eq!((&status["state"], &status["licensed"]), (&"by-account".into(), &true.into()), "{status}");
+    let renewed = at(&["activate"]).await;
+    assert_eq!(renewed.code, 0, "{}{}", renewed.stdout, renewed.stderr);
+    let listed = shop.db.devices(ann).await.unwrap();
+    assert_eq!(listed.len(), 1);
+
+    let done = at(&["account", "sign-out"]).await;
+    assert!(done.code == 0 && done.stdout.starts_with("Signed out."), "{}{}", done.stdout, done.stderr);
+    assert!(shop.db.devices(ann).await.unwrap().is_empty());
+    let shown = at(&["account", "show"]).await.stdout;
+    assert!(shown.starts_with("Nobody is signed in"), "{shown}");
 }

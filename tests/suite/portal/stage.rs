@@ -274,6 +274,20 @@ impl PortalStage {
 
     /// Runs `kms-client` on a machine of this name, for the product with this portal, and with its code key if it has one.
     pub(crate) async fn at_machine(&self, name: &str, arguments: &[&str]) -> Done {
+        let setting = self.setting_of_machine(name);
+        let setting: Vec<_> = setting.iter().map(String::as_str).collect();
+        client(&[&setting, arguments].concat()).await
+    }
+
+    /// Starts `kms-client` there, whose standard output is a pipe.
+    pub(crate) fn starts_at_machine(&self, name: &str, arguments: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_client-under-test"));
+        command.args(self.setting_of_machine(name)).args(arguments).env_remove("KMS_HOSTS");
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true).spawn().unwrap()
+    }
+
+    fn setting_of_machine(&self, name: &str) -> [String; 4] {
         let code_key = self.stage.folder.path().join("code.pem");
         let extras = Extras {
             code_keys: code_key.exists().then_some(code_key).into_iter().collect(),
@@ -284,7 +298,7 @@ impl PortalStage {
         let product = self.stage.folder.path().join("carried.toml");
         std::fs::write(&product, self.stage.shop.vendor().product_file("Atlas", &extras).unwrap()).unwrap();
         let state = self.stage.state_dir(name);
-        client(&[&["--product", text(&product), "--state", text(&state)], arguments].concat()).await
+        ["--product", text(&product), "--state", text(&state)].map(str::to_owned)
     }
 
     pub(crate) async fn connect(&self) -> Result<Portal, Failure> {
