@@ -1,9 +1,9 @@
 //! A person signs in on this machine: a code is shown, the portal is asked whether somebody has typed it, and the lease is renewed.
 //!
-//! A sign-in that is under way is kept in memory only, because its code is good for minutes. Whoever looks first asks the portal: the loop,
-//! or a call that waits. What an answer changes is on the disk before anybody is told. `docs/protocol.md` 13.
+//! Whoever looks first asks the portal: the loop, or a call that waits. What an answer changes is on the disk before anybody is told.
+//! `signing` is a sign-in that is under way. `docs/protocol.md` 13.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::v1::Signed;
@@ -24,6 +24,7 @@ use crate::installation::Installation;
 use crate::outcome::{Attempt, Outcome, Round};
 use crate::portal::is_answer;
 use crate::shell::Shell;
+use crate::signing::{PendingSignIn, SignIn, SignInState};
 use crate::{last_round, random};
 
 /// The shortest wait between two questions, whatever the portal says.
@@ -31,92 +32,6 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How soon to ask again while the portal is not reached.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
-
-/// What a product shows to somebody who signs in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SignIn {
-    /// The code that they type, such as `BCDF-GHJK`.
-    pub user_code: String,
-    /// The page of the vendor's portal where they type it.
-    pub uri: String,
-    /// The same page with the code in it: what a QR code holds, or a link opens.
-    pub uri_with_code: String,
-    /// Until when the code can be typed, by this machine's clock.
-    pub expires_at: Timestamp,
-}
-
-/// The account that licenses this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SignedInAccount {
-    /// Its address.
-    pub account: String,
-    /// What the person has, as the vendor names it.
-    pub offer: String,
-    /// When the vendor's portal has signed the lease.
-    pub issued_at: Timestamp,
-    /// The first instant at which it licenses nobody any more.
-    pub not_after: Timestamp,
-}
-
-impl SignedInAccount {
-    pub(crate) fn of(lease: &UserLease) -> SignedInAccount {
-        let UserLease { account, offer, issued_at, not_after, .. } = lease;
-        let (account, offer) = (account.clone(), offer.clone());
-        SignedInAccount { account, offer, issued_at: *issued_at, not_after: *not_after }
-    }
-}
-
-/// A sign-in on this machine.
-#[derive(Debug, Default)]
-pub(crate) struct Signing(Mutex<SignInState>);
-
-#[derive(Clone, Debug, Default)]
-enum SignInState {
-    #[default]
-    Nobody,
-    Waiting(Arc<Pending>),
-    Done(Result<(), Cause>),
-}
-
-/// A code is shown.
-#[derive(Clone, Debug)]
-struct Pending {
-    ask: AccountAsk,
-    signed: Signed,
-    device_code: Vec<u8>,
-    next_at: Timestamp,
-    expires_at: Timestamp,
-}
-
-impl Signing {
-    fn state(&self) -> MutexGuard<'_, SignInState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When the portal is to be asked next, if somebody is signing in.
-    pub(crate) fn next_at(&self) -> Option<Timestamp> {
-        match &*self.state() {
-            SignInState::Waiting(pending) => Some(pending.next_at),
-            SignInState::Nobody | SignInState::Done(_) => None,
-        }
-    }
-
-    /// What has come of it: nothing while it is under way.
-    pub(crate) fn outcome(&self) -> Option<Result<(), Cause>> {
-        match &*self.state() {
-            SignInState::Waiting(_) => None,
-            SignInState::Nobody => Some(Err(Reason::NotSignedIn.into())),
-            SignInState::Done(done) => Some(done.clone()),
-        }
-    }
-
-    /// Forgets a sign-in that is under way.
-    pub(crate) fn forget(&self) {
-        *self.state() = SignInState::Nobody;
-    }
-}
 
 /// Asks the portal for a code. One that was shown before is of no use then.
 ///
@@ -133,7 +48,7 @@ pub(crate) async fn begin(shell: &Shell) -> Result<SignIn, Cause> {
     let expires_at = now + Duration::from_secs(begun.expires_in_s.into());
     let interval = Duration::from_secs(begun.interval_s.into());
     let device_code = begun.device_code.to_vec();
-    let pending = Pending { ask, signed, device_code, next_at: now + interval, expires_at };
+    let pending = PendingSignIn { ask, signed, device_code, next_at: now + interval, expires_at };
     *shell.signing.state() = SignInState::Waiting(Arc::new(pending));
     let one_line = shared::print::one_line;
     Ok(SignIn {
@@ -160,7 +75,7 @@ pub(crate) async fn poll(shell: &Shell, installation: &mut Installation) {
     *state = match polled {
         Polled::Wait(interval) => {
             let next_at = shell.clock.now() + interval.max(SHORTEST_INTERVAL);
-            SignInState::Waiting(Arc::new(Pending { next_at, ..Pending::clone(&pending) }))
+            SignInState::Waiting(Arc::new(PendingSignIn { next_at, ..PendingSignIn::clone(&pending) }))
         }
         Polled::Done(done) => SignInState::Done(done),
     };
@@ -171,7 +86,7 @@ enum Polled {
     Done(Result<(), Cause>),
 }
 
-async fn poll_once(shell: &Shell, installation: &mut Installation, pending: &Pending) -> Polled {
+async fn poll_once(shell: &Shell, installation: &mut Installation, pending: &PendingSignIn) -> Polled {
     let wait = |interval| {
         let is_late = pending.expires_at <= shell.clock.now();
         if is_late { Polled::Done(Err(Reason::SignInExpired.into())) } else { Polled::Wait(interval) }
@@ -298,8 +213,9 @@ fn compose(
     let identity = installation.asker().ok_or_else(unreadable)?;
     let nonce = random::bytes().map_err(|error| installation.unwritable(&error))?;
     let device_name = if purpose == AccountPurpose::SignIn { device_name() } else { String::new() };
+    let machine_key = identity.key.public();
     let ask = AccountAsk {
-        machine_key: identity.key.public(),
+        machine_key,
         product: installation.terms.id,
         purpose,
         nonce: Nonce::from_bytes(nonce),

@@ -54,6 +54,8 @@ mod portal;
 mod revoked;
 mod round;
 mod shell;
+#[cfg(feature = "accounts")]
+mod signing;
 mod snapshot;
 
 mod addresses;
@@ -85,8 +87,6 @@ mod fingerprint;
 mod hardware;
 mod random;
 
-#[cfg(feature = "accounts")]
-pub use account::{SignIn, SignedInAccount};
 pub use client::{BuildError, Builder, Client};
 #[cfg(feature = "codes")]
 pub use codes::{InstallationCode, confirmation_groups};
@@ -98,6 +98,8 @@ pub use lease::Lease;
 pub use outcome::{Attempt, Outcome, Round, Waited};
 pub use product::Product;
 pub use saved::Organisation;
+#[cfg(feature = "accounts")]
+pub use signing::{SignIn, SignedInAccount};
 #[cfg(feature = "keys")]
 pub use snapshot::EnteredKey;
 pub use snapshot::Snapshot;

@@ -6,8 +6,6 @@ use shared::reason::Cause;
 use shared::time::Clock;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
-#[cfg(feature = "accounts")]
-use crate::account::Signing;
 use crate::discovery::{Discovery, Places};
 use crate::home::{Home, Lock};
 use crate::inspector;
@@ -16,6 +14,8 @@ use crate::installation::Installation;
 use crate::outcome::Round;
 #[cfg(feature = "codes")]
 use crate::product::Terms;
+#[cfg(feature = "accounts")]
+use crate::signing::Signing;
 use crate::snapshot::Snapshot;
 use crate::way::Ways;
 

@@ -15,14 +15,14 @@ use shared::product_key::KeyNumber;
 use shared::reason::{Cause, Reason};
 use shared::time::Timestamp;
 
-#[cfg(feature = "accounts")]
-use crate::account::SignedInAccount;
 use crate::home::Keeping;
 use crate::installation::Installation;
 use crate::last_round;
 use crate::lease::Lease;
 use crate::outcome::{Attempt, Waited};
 use crate::saved::Organisation;
+#[cfg(feature = "accounts")]
+use crate::signing::SignedInAccount;
 
 /// Where one product on this machine stands, at one instant.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use shared::reason::{Cause, Reason};
 
-use crate::account::{self, SignIn};
+use crate::account;
 use crate::outcome::Outcome;
 use crate::round::{self, Purpose};
+use crate::signing::SignIn;
 
 use super::Client;
 

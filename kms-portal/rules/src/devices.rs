@@ -40,7 +40,7 @@ impl LeaseTerm {
 
 /// Why a device is not licensed by an account, or is not heard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AccountRefusal {
+pub enum DeviceRefusal {
     /// Nobody is signed in on it, or whoever was is blocked or deleted.
     #[error("nobody is signed in on the device")]
     NotSignedIn,
@@ -66,19 +66,19 @@ pub enum AccountRefusal {
     Ask(#[from] KeyRefusal),
 }
 
-impl AccountRefusal {
+impl DeviceRefusal {
     /// The reason that the machine is told.
     pub fn cause(&self) -> Cause {
         match self {
-            AccountRefusal::NotSignedIn => Reason::NotSignedIn.into(),
-            AccountRefusal::NotLicensed { account } => {
+            DeviceRefusal::NotSignedIn => Reason::NotSignedIn.into(),
+            DeviceRefusal::NotLicensed { account } => {
                 Reason::AccountNotLicensed.with(&[("account", account)])
             }
-            AccountRefusal::TooManyDevices { account, devices } => {
+            DeviceRefusal::TooManyDevices { account, devices } => {
                 Reason::TooManyDevices.with(&[("account", account), ("devices", devices)])
             }
-            AccountRefusal::TooManyCodes(wait) => Reason::TooManySignIns.with(&[("wait", &Length(*wait))]),
-            AccountRefusal::Ask(refusal) => refusal.cause(),
+            DeviceRefusal::TooManyCodes(wait) => Reason::TooManySignIns.with(&[("wait", &Length(*wait))]),
+            DeviceRefusal::Ask(refusal) => refusal.cause(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kms_portal_rules::device_codes::{CODE_FOR, INTERVAL, UserCode};
-use kms_portal_rules::devices::AccountRefusal;
+use kms_portal_rules::devices::DeviceRefusal;
 use kms_portal_rules::keys::Asked;
 use kms_portal_rules::{DeviceId, PersonId};
 use prost::Message as _;
@@ -161,9 +161,9 @@ fn device_ask(portal: &PortalCore, ask: AccountAsk) -> Result<DeviceAsk, Unanswe
     Ok(DeviceAsk { machine: ask.machine(), product, asked, fingerprint, parts, now, issuer: portal.issuer() })
 }
 
-fn refuse(refused: &AccountRefusal) -> Unanswered {
+fn refuse(refused: &DeviceRefusal) -> Unanswered {
     tracing::info!(refused = ?refused.cause().code, "refused a machine of an account");
-    let retry_in = if let AccountRefusal::TooManyCodes(wait) = refused { Some(*wait) } else { None };
+    let retry_in = if let DeviceRefusal::TooManyCodes(wait) = refused { Some(*wait) } else { None };
     Unanswered { cause: refused.cause(), retry_in }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kms_portal_rules::device_codes::Polled;
-use kms_portal_rules::devices::AccountRefusal;
+use kms_portal_rules::devices::DeviceRefusal;
 use kms_portal_rules::keys::KeyRefusal;
 use kms_portal_rules::offers::{OfferName, ServiceName};
 use kms_portal_rules::seats::{SeatChange, WantedSeats};
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    async fn shows_a_code(&self, machine: &Machine, source: &str) -> Result<Codes, AccountRefusal> {
+    async fn shows_a_code(&self, machine: &Machine, source: &str) -> Result<Codes, DeviceRefusal> {
         let mut code = [0; 32];
         code[..16].copy_from_slice(&self.draw());
         let codes = Codes { device: code, user: code.map(|byte| byte ^ 0xff) };
@@ -98,14 +98,14 @@ impl World {
         self.db.decide_sign_in(codes.user, person, approved, self.by("")).await.unwrap()
     }
 
-    async fn poll(&self, codes: Codes, machine: &Machine) -> Result<SignInAnswer, AccountRefusal> {
+    async fn poll(&self, codes: Codes, machine: &Machine) -> Result<SignInAnswer, DeviceRefusal> {
         let device = DeviceId::from_bytes(self.draw());
         let poll = PollSignIn { device_code: codes.device, ask: self.device_ask(machine), device };
         self.db.poll_sign_in(poll).await.unwrap()
     }
 
     /// The whole way, for a machine that nobody turns away.
-    async fn signs_in_on(&self, machine: &Machine, person: PersonId) -> Result<UserLease, AccountRefusal> {
+    async fn signs_in_on(&self, machine: &Machine, person: PersonId) -> Result<UserLease, DeviceRefusal> {
         let codes = self.shows_a_code(machine, "192.0.2.7").await?;
         assert!(self.decides(codes, person, true).await);
         match self.poll(codes, machine).await? {
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    async fn renews(&self, machine: &mut Machine) -> Result<UserLease, AccountRefusal> {
+    async fn renews(&self, machine: &mut Machine) -> Result<UserLease, DeviceRefusal> {
         machine.asked = self.asked();
         let lease = self.db.renew_user_lease(self.device_ask(machine)).await.unwrap()?;
         Ok(self.opened_lease(&lease))
@@ -156,7 +156,7 @@ pub async fn a_machine_that_is_let_in_is_licensed_renews_by_itself_and_signs_out
     leave(&machine).await.unwrap().unwrap();
     leave(&machine).await.unwrap().unwrap();
     assert!(world.db.devices(person).await.unwrap().is_empty());
-    assert_eq!(world.renews(&mut machine).await.unwrap_err(), AccountRefusal::NotSignedIn);
+    assert_eq!(world.renews(&mut machine).await.unwrap_err(), DeviceRefusal::NotSignedIn);
 }
 
 pub async fn a_code_lets_its_own_machine_in_once_and_in_time(mut world: World) {
@@ -190,7 +190,7 @@ pub async fn a_person_without_a_licence_is_named_and_a_lease_is_not_renewed_afte
     world.sells_the_product(1).await;
     let (person, mut machine) = (world.someone().await, world.machine());
     let account = world.db.person(person).await.unwrap().unwrap().address;
-    let not_licensed = AccountRefusal::NotLicensed { account };
+    let not_licensed = DeviceRefusal::NotLicensed { account };
     let codes = world.shows_a_code(&machine, "192.0.2.7").await.unwrap();
     assert!(world.decides(codes, person, true).await);
     assert_eq!(world.poll(codes, &machine).await, Err(not_licensed.clone()));
@@ -216,13 +216,13 @@ pub async fn the_sixth_device_waits_for_one_of_five_and_one_that_is_installed_an
     }
     let sixth = world.machine();
     let refused = world.signs_in_on(&sixth, person).await.unwrap_err();
-    assert!(matches!(refused, AccountRefusal::TooManyDevices { devices: 5, .. }), "{refused:?}");
+    assert!(matches!(refused, DeviceRefusal::TooManyDevices { devices: 5, .. }), "{refused:?}");
     // The same hardware under a new key.
     let mut old = machines[0].clone();
     let anew = Machine { parts: old.parts, ..world.machine() };
     world.signs_in_on(&anew, person).await.unwrap();
     assert_eq!(world.db.devices(person).await.unwrap().len(), 5);
-    assert_eq!(world.renews(&mut old).await.unwrap_err(), AccountRefusal::NotSignedIn);
+    assert_eq!(world.renews(&mut old).await.unwrap_err(), DeviceRefusal::NotSignedIn);
     // Its owner signs one out.
     let listed = world.db.devices(person).await.unwrap();
     let stranger = world.licensed_person().await;
@@ -255,7 +255,7 @@ pub async fn a_source_has_fifty_codes_that_nobody_has_typed(mut world: World) {
         codes.push(world.shows_a_code(&world.machine(), "192.0.2.7").await.unwrap());
     }
     let refused = world.shows_a_code(&world.machine(), "192.0.2.7").await;
-    assert!(matches!(refused, Err(AccountRefusal::TooManyCodes(_))));
+    assert!(matches!(refused, Err(DeviceRefusal::TooManyCodes(_))));
     world.shows_a_code(&world.machine(), "192.0.2.8").await.unwrap();
     assert!(world.decides(codes[0], person, false).await);
     world.shows_a_code(&world.machine(), "192.0.2.7").await.unwrap();
@@ -282,7 +282,7 @@ pub async fn whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscri
     let (person, mut machine) = (world.licensed_person().await, world.machine());
     world.signs_in_on(&machine, person).await.unwrap();
     world.db.block_person(person, true, world.staff()).await.unwrap().unwrap();
-    assert_eq!(world.renews(&mut machine).await.unwrap_err(), AccountRefusal::NotSignedIn);
+    assert_eq!(world.renews(&mut machine).await.unwrap_err(), DeviceRefusal::NotSignedIn);
     world.db.block_person(person, false, world.staff()).await.unwrap().unwrap();
     // A year, and 30 days in which all works as before.
     world.now = world.now + YEAR + DAY * 28;
@@ -290,7 +290,7 @@ pub async fn whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscri
     assert_eq!(lease.not_after.since(world.now), DAY * 2);
     world.now = world.now + DAY * 2;
     let refused = world.renews(&mut machine).await.unwrap_err();
-    assert!(matches!(refused, AccountRefusal::NotLicensed { .. }), "{refused:?}");
+    assert!(matches!(refused, DeviceRefusal::NotLicensed { .. }), "{refused:?}");
     let paid = SubscriptionChange::Paid(world.now + YEAR);
     let organisation = super::world::ORGANISATION;
     world.db.change_subscription(organisation, subscription, paid, world.staff()).await.unwrap().unwrap();

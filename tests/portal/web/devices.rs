@@ -24,8 +24,9 @@ on_both! {
 /// A machine at this address shows a code.
 async fn code(site: &Site, address: [u8; 4], name: &str) -> String {
     let identity = SecretKey::from_seed(&rand::random());
+    let machine_key = identity.public();
     let ask = AccountAsk {
-        machine_key: identity.public(),
+        machine_key,
         product: PRODUCT,
         purpose: AccountPurpose::SignIn,
         nonce: Nonce::from_bytes(rand::random()),

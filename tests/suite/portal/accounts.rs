@@ -118,8 +118,9 @@ fn by() -> By {
 }
 
 fn account_ask(machine: &Asking, product: shared::ids::ProductId, purpose: AccountPurpose) -> AccountAsk {
+    let machine_key = machine.identity.public();
     AccountAsk {
-        machine_key: machine.identity.public(),
+        machine_key,
         product,
         purpose,
         nonce: Nonce::from_bytes(rand::random()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use kms_portal_rules::device_codes::{CODE_FOR, Decided, Polled, SignInCode, can_open};
-use kms_portal_rules::devices::{AccountRefusal, Device, DeviceAdmission, LeaseTerm, SignInDevice, admit};
+use kms_portal_rules::devices::{Device, DeviceAdmission, DeviceRefusal, LeaseTerm, SignInDevice, admit};
 use kms_portal_rules::keys::Asked;
 use kms_portal_rules::offers::{OfferName, ServiceName};
 use kms_portal_rules::{DeviceId, PersonId};
@@ -141,7 +141,7 @@ impl Db {
     }
 
     /// Keeps the codes of a machine on which somebody wants to sign in.
-    pub async fn begin_sign_in(&self, begin: BeginSignIn) -> Result<Result<(), AccountRefusal>, DbError> {
+    pub async fn begin_sign_in(&self, begin: BeginSignIn) -> Result<Result<(), DeviceRefusal>, DbError> {
         self.write(begin).await
     }
 
@@ -149,12 +149,12 @@ impl Db {
     pub async fn poll_sign_in(
         &self,
         poll: PollSignIn,
-    ) -> Result<Result<SignInAnswer, AccountRefusal>, DbError> {
+    ) -> Result<Result<SignInAnswer, DeviceRefusal>, DbError> {
         self.write(poll).await
     }
 
     /// The next lease of a device: an encoded `kms.vendor.v1.SignedUserLease`.
-    pub async fn renew_user_lease(&self, ask: DeviceAsk) -> Result<Result<Bytes, AccountRefusal>, DbError> {
+    pub async fn renew_user_lease(&self, ask: DeviceAsk) -> Result<Result<Bytes, DeviceRefusal>, DbError> {
         self.write(RenewUserLease(ask)).await
     }
 
@@ -164,7 +164,7 @@ impl Db {
         machine: MachineId,
         product: ProductId,
         asked: Asked,
-    ) -> Result<Result<(), AccountRefusal>, DbError> {
+    ) -> Result<Result<(), DeviceRefusal>, DbError> {
         self.write(LeaveDevice { machine, product, asked }).await
     }
 
@@ -225,7 +225,7 @@ impl Work for SetServiceProduct {
 
 #[async_trait]
 impl Work for BeginSignIn {
-    type Done = Result<(), AccountRefusal>;
+    type Done = Result<(), DeviceRefusal>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let too_old = self.now - KEPT_FOR;
@@ -237,7 +237,7 @@ impl Work for BeginSignIn {
         let values = [since.into(), self.source.as_str().into()];
         let of_source = open(sql.row(of_source, &values).await?)?;
         if !can_open(of_source, open(sql.row(in_all, &values[..1]).await?)?) {
-            return Ok(Err(AccountRefusal::TooManyCodes(TRY_AGAIN)));
+            return Ok(Err(DeviceRefusal::TooManyCodes(TRY_AGAIN)));
         }
         let code = SignInCode::new(self.now);
         let values = [
@@ -267,7 +267,7 @@ fn open(row: Option<SqlRow>) -> Result<u64, DbError> {
 
 #[async_trait]
 impl Work for PollSignIn {
-    type Done = Result<SignInAnswer, AccountRefusal>;
+    type Done = Result<SignInAnswer, DeviceRefusal>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let find = "SELECT * FROM sign_in_codes WHERE device_code = $1";
@@ -331,16 +331,16 @@ struct RenewUserLease(DeviceAsk);
 
 #[async_trait]
 impl Work for RenewUserLease {
-    type Done = Result<Bytes, AccountRefusal>;
+    type Done = Result<Bytes, DeviceRefusal>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         let DeviceAsk { machine, product, asked, .. } = &self.0;
         let Some(device) = of_machine(sql, *machine, *product).await? else {
-            return Ok(Err(AccountRefusal::NotSignedIn));
+            return Ok(Err(DeviceRefusal::NotSignedIn));
         };
         or_refuse!(asked.check_not_before(last_ask(&device)?));
         let person = device.bytes("person", PersonId::from_slice)?;
-        let Some(account) = account(sql, person).await? else { return Ok(Err(AccountRefusal::NotSignedIn)) };
+        let Some(account) = account(sql, person).await? else { return Ok(Err(DeviceRefusal::NotSignedIn)) };
         let licence = or_refuse!(self.0.licence(sql, person, account).await?);
         self.0.note(sql, device.bytes("id", DeviceId::from_slice)?).await?;
         self.0.lease(person, licence).await
@@ -355,7 +355,7 @@ struct LeaveDevice {
 
 #[async_trait]
 impl Work for LeaveDevice {
-    type Done = Result<(), AccountRefusal>;
+    type Done = Result<(), DeviceRefusal>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Self::Done, DbError> {
         if let Some(device) = of_machine(sql, self.machine, self.product).await? {
@@ -394,10 +394,10 @@ impl DeviceAsk {
         person: PersonId,
         new: DeviceId,
         label: &str,
-    ) -> Result<Result<Bytes, AccountRefusal>, DbError> {
+    ) -> Result<Result<Bytes, DeviceRefusal>, DbError> {
         // 1. The person, so that nobody else counts their devices meanwhile.
         sql.lock("SELECT id FROM people WHERE id = $1", &[person.as_bytes().into()]).await?;
-        let Some(account) = account(sql, person).await? else { return Ok(Err(AccountRefusal::NotSignedIn)) };
+        let Some(account) = account(sql, person).await? else { return Ok(Err(DeviceRefusal::NotSignedIn)) };
         let licence = or_refuse!(self.licence(sql, person, account).await?);
         // 2. Their devices, and the one with this machine's key, whoever was signed in there.
         let values = [person.as_bytes().into(), self.product.as_bytes().into()];
@@ -418,7 +418,7 @@ impl DeviceAsk {
             DeviceAdmission::New => new,
             DeviceAdmission::TooMany(devices) => {
                 let account = licence.account;
-                return Ok(Err(AccountRefusal::TooManyDevices { account, devices: devices.len() }));
+                return Ok(Err(DeviceRefusal::TooManyDevices { account, devices: devices.len() }));
             }
         };
         // 4. The lease, and the rows that say so. Whoever was signed in on this machine no longer is.
@@ -457,7 +457,7 @@ impl DeviceAsk {
         sql: &mut dyn Sql,
         person: PersonId,
         account: String,
-    ) -> Result<Result<Licence, AccountRefusal>, DbError> {
+    ) -> Result<Result<Licence, DeviceRefusal>, DbError> {
         let values = [person.as_bytes().into(), self.product.as_bytes().into()];
         let rows = sql
             .rows(
@@ -506,7 +506,7 @@ impl DeviceAsk {
                 }
             }
         }
-        Ok(best.ok_or(AccountRefusal::NotLicensed { account }))
+        Ok(best.ok_or(DeviceRefusal::NotLicensed { account }))
     }
 
     /// Notes that this device has asked.
@@ -528,7 +528,7 @@ impl DeviceAsk {
         &self,
         person: PersonId,
         licence: Licence,
-    ) -> Result<Result<Bytes, AccountRefusal>, DbError> {
+    ) -> Result<Result<Bytes, DeviceRefusal>, DbError> {
         let LeaseTerm { renew_after, not_after } = LeaseTerm::new(self.now, licence.works_until);
         let lease = UserLease {
             machine: self.machine,
@@ -547,7 +547,7 @@ impl DeviceAsk {
             parts: self.parts,
             test: licence.test,
         };
-        Ok(self.issuer.lease(&lease).await.map_err(AccountRefusal::from))
+        Ok(self.issuer.lease(&lease).await.map_err(DeviceRefusal::from))
     }
 }
 

@@ -174,7 +174,7 @@ async fn list(State(web): State<Web>, person: SignedIn, typed: Query<Typed>) -> 
         let devices = web.portal.db.devices(person.person().id).await?;
         let devices = devices.into_iter().map(row).collect();
         let done = (typed.done == "signed-out").then(|| frame.t("devices-signed-out"));
-        Ok(page(&DevicesPage { devices, done, frame }))
+        Ok(page(&DevicesPage { frame, devices, done }))
     };
     answer(&web, &person.frame(), done.await)
 }
