@@ -7,5 +7,6 @@ pub mod accounts;
 pub mod devices;
 pub mod domains;
 mod letters;
+pub mod passkeys;
 
 pub use letters::letter;

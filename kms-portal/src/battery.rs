@@ -18,6 +18,7 @@ pub mod leaving;
 pub mod machines;
 pub mod organisation;
 pub mod outbox;
+pub mod passkeys;
 pub mod people;
 pub mod random;
 pub mod revoking;
@@ -158,6 +159,11 @@ macro_rules! battery {
                 seats_that_are_too_many_say_since_when_and_whose_are_the_latest
                 a_person_who_moves_where_a_service_is_not_offered_keeps_it_and_is_in_conflict
                 administrators_see_the_changes_of_their_organisation_and_no_others;
+            passkeys:
+                what_a_browser_was_asked_is_answered_once_and_within_five_minutes
+                one_source_cannot_take_the_room_of_all
+                the_last_general_administrator_keeps_a_way_to_sign_in
+                a_person_has_twenty_passkeys_at_most;
             people:
                 the_last_general_administrator_stays_whatever_is_tried
                 two_general_administrators_who_demote_each_other_leave_one

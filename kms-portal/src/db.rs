@@ -53,6 +53,7 @@ pub use people::devices::{
 };
 pub use people::domains::{DomainRefused, DueLook, JoinedDomain, LookNoted, OwnDomain, OwnDomainState};
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
+pub use people::passkeys::{Ceremony, StoredPasskey};
 pub use people::{
     Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, HeldSeat, KnownApiToken, KnownLink, Letter,
     LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson,

@@ -68,6 +68,8 @@ tokens! {
     ApiToken, "kmso_", b"kms v1 organisation token";
     /// The cookie of somebody who is signed in.
     SessionToken, "kmss_", b"kms v1 session";
+    /// The cookie of a browser that was asked for a passkey.
+    CeremonyToken, "kmsw_", b"kms v1 passkey ceremony";
     /// What stands in a link that was mailed.
     LinkToken, "kmsl_", b"kms v1 link";
 }

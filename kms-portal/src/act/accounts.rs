@@ -297,7 +297,7 @@ pub async fn choose(
     Ok(cookie)
 }
 
-fn new_session(cookie: &SessionToken, source: Source, at: Timestamp) -> NewSession {
+pub(super) fn new_session(cookie: &SessionToken, source: Source, at: Timestamp) -> NewSession {
     NewSession { digest: cookie.digest(), source: source.to_string(), at }
 }
 

@@ -68,6 +68,13 @@ impl World {
 
     /// Somebody of the organisation, who has [`PASSWORD`].
     pub async fn employee(&self, to: &str, roles: &[AdminRole]) -> PersonId {
+        let id = self.employee_without_password(to, roles).await;
+        self.gives_password(id, to).await;
+        id
+    }
+
+    /// Somebody of the organisation, who cannot sign in.
+    pub async fn employee_without_password(&self, to: &str, roles: &[AdminRole]) -> PersonId {
         let id = PersonId::from_bytes(self.draw());
         let (organisation, location) = (Some(ORGANISATION), None);
         let person = NewPerson { id, organisation, name: "Ann".into(), address: to.into(), location };
@@ -75,7 +82,6 @@ impl World {
         self.db.add_person(person, actor.clone()).await.unwrap().unwrap();
         let roles = AdminRoles::of(roles.iter().copied());
         self.db.set_roles(id, roles, actor).await.unwrap().unwrap();
-        self.gives_password(id, to).await;
         id
     }
 

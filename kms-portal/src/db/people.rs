@@ -14,6 +14,7 @@ mod links;
 mod offers;
 pub(super) mod outbox;
 mod own_data;
+pub(super) mod passkeys;
 mod persons;
 mod retention;
 mod seats;

@@ -20,6 +20,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use kms_portal::RunningPortal;
+use kms_portal::act::passkeys::Passkeys;
 use kms_portal::api::{PortalCore, WrongKeys};
 use kms_portal::web_address::WebAddress;
 use kms_portal_texts::{Language, PortalTexts};
@@ -42,6 +43,8 @@ pub(crate) struct Web {
     pub(crate) wrong_tokens: Arc<WrongKeys>,
     /// Who has typed so many codes of no machine that no more are looked up for a while.
     pub(crate) wrong_codes: Arc<WrongKeys>,
+    /// What verifies passkeys at this address.
+    pub(crate) passkeys: Option<Arc<Passkeys>>,
     texts: Arc<Vec<Arc<PortalTexts>>>,
 }
 
@@ -67,8 +70,9 @@ pub fn site(portal: Arc<PortalCore>, address: WebAddress) -> Site {
     let texts = PortalTexts::all().into_iter().map(Arc::new).collect();
     let wrong_tokens = Arc::new(WrongKeys::new(WRONG_TOKENS.map(Rate::a_day)));
     let wrong_codes = Arc::new(WrongKeys::new(pages::wrong_codes()));
-    let address = Arc::new(address);
-    let web = Web { portal, address, wrong_tokens, wrong_codes, texts: Arc::new(texts) };
+    let passkeys = Passkeys::of(&address).map(Arc::new);
+    let (address, texts) = (Arc::new(address), Arc::new(texts));
+    let web = Web { portal, address, wrong_tokens, wrong_codes, passkeys, texts };
     let all = pages::routes(&web).nest(api::BASE, api::routes(&web));
     Site(headers::around(all).with_state(web))
 }

@@ -8,6 +8,7 @@ mod faults;
 mod files;
 mod home;
 mod links;
+mod passkeys;
 mod register;
 mod sign_in;
 
@@ -39,6 +40,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         .merge(devices::routes())
         .merge(files::routes())
         .merge(home::routes())
+        .merge(passkeys::routes())
         .merge(sign_in::routes())
         .merge(register::routes())
         .merge(links::routes())

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use kms_portal::battery::PASSWORD;
 use tokio::process::Command;
 
 use super::Site;
@@ -59,4 +60,11 @@ async fn site() -> Site {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_page_in_a_browser() {
     tell("frame.mjs", &site().await, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passkeys_in_a_browser() {
+    let site = site().await;
+    site.world.employee("ann@example.com", &[]).await;
+    tell("passkeys.mjs", &site, &["ann@example.com", PASSWORD]).await;
 }

@@ -11,6 +11,10 @@ pub(super) fn routes() -> Router<Web> {
     let file = |kind: &'static str, text: &'static str| get(move || async move { served(kind, text) });
     Router::new()
         .route("/style.css", file("text/css; charset=utf-8", include_str!("../../static/style.css")))
+        .route(
+            "/passkeys.js",
+            file("text/javascript; charset=utf-8", include_str!("../../static/passkeys.js")),
+        )
         .route("/icon.svg", file("image/svg+xml", include_str!("../../static/icon.svg")))
 }
 

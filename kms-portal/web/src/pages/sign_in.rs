@@ -89,8 +89,9 @@ async fn form(anyone: Anyone, from: Query<From>) -> Response {
         "signed-out" => Some(frame.t("sign-in-signed-out")),
         _ => None,
     };
+    let fault = (from.done == "no-passkey").then(|| frame.t("passkey-not-signed-in"));
     let to = own_path(&from.to).to_owned();
-    page(&SignInPage { frame, address: String::new(), to, again: false, fault: None, done })
+    page(&SignInPage { frame, address: String::new(), to, again: false, fault, done })
 }
 
 async fn sign_in(State(web): State<Web>, visitor: Visitor, sent: Sent<SignInForm>) -> Response {
