@@ -153,6 +153,36 @@ impl Client {
         self.wait_for(async move { client.release_key(number).await }).unwrap_or_else(|| Err(stopped()))
     }
 
+    /// Begins to sign somebody in; the loop asks the portal whether they have. See [`Client::sign_in`](crate::Client::sign_in).
+    ///
+    /// # Errors
+    /// The portal was not asked, or has refused.
+    #[cfg(feature = "accounts")]
+    pub fn sign_in(&self) -> Result<crate::SignIn, Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.sign_in().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Waits until somebody has signed in. See [`Client::finish_sign_in`](crate::Client::finish_sign_in).
+    ///
+    /// # Errors
+    /// Why nobody is signed in now.
+    #[cfg(feature = "accounts")]
+    pub fn finish_sign_in(&self) -> Result<(), Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.finish_sign_in().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Signs out. See [`Client::sign_out`](crate::Client::sign_out).
+    ///
+    /// # Errors
+    /// As [`Client::sign_out`](crate::Client::sign_out).
+    #[cfg(feature = "accounts")]
+    pub fn sign_out(&self) -> Result<(), Cause> {
+        let client = self.inner.clone();
+        self.wait_for(async move { client.sign_out().await }).unwrap_or_else(|| Err(stopped()))
+    }
+
     /// What the user reads to the vendor. See [`Client::installation_id`](crate::Client::installation_id).
     ///
     /// # Errors

@@ -96,7 +96,8 @@ macro_rules! battery {
                 of_ten_devices_at_once_five_are_let_in
                 a_source_has_fifty_codes_that_nobody_has_typed
                 a_recorded_ask_of_a_device_gets_nothing_and_one_whose_answer_was_lost_gets_it
-                whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscription;
+                whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscription
+                where_seats_were_cut_the_newest_device_stops_after_ninety_days_and_no_other;
             domains:
                 a_domain_is_proved_by_a_general_administrator_alone
                 a_domain_that_belongs_to_many_is_refused

@@ -296,3 +296,24 @@ pub async fn whoever_is_blocked_is_not_renewed_and_a_lease_ends_with_its_subscri
     world.db.change_subscription(organisation, subscription, paid, world.staff()).await.unwrap().unwrap();
     world.renews(&mut machine).await.unwrap();
 }
+
+pub async fn where_seats_were_cut_the_newest_device_stops_after_ninety_days_and_no_other(mut world: World) {
+    let subscription = world.sells_the_product(2).await;
+    let (first, mut older) = (world.licensed_person().await, world.machine());
+    world.now = world.now + DAY;
+    let (second, mut newer) = (world.licensed_person().await, world.machine());
+    world.signs_in_on(&older, first).await.unwrap();
+    world.signs_in_on(&newer, second).await.unwrap();
+    let one = SubscriptionChange::Seats(std::num::NonZeroU32::MIN);
+    let organisation = super::world::ORGANISATION;
+    world.db.change_subscription(organisation, subscription, one, world.staff()).await.unwrap().unwrap();
+    world.now = world.now + DAY * 88;
+    assert_eq!(world.renews(&mut older).await.unwrap().not_after.since(world.now), DAY * 30);
+    assert_eq!(world.renews(&mut newer).await.unwrap().not_after.since(world.now), DAY * 2, "it stops then");
+    world.now = world.now + DAY * 2;
+    let refused = world.renews(&mut newer).await.unwrap_err();
+    assert!(matches!(refused, DeviceRefusal::NotLicensed { .. }), "{refused:?}");
+    world.renews(&mut older).await.unwrap();
+    world.seat(first, false).await;
+    world.renews(&mut newer).await.unwrap();
+}

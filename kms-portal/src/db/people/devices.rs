@@ -23,6 +23,7 @@ use shared::time::{Timestamp, from_ms, to_ms};
 use shared::user_lease::{ProductPersonId, UserLease};
 
 use super::offers::{lines, offer_in, service_name, set};
+use super::standing::ShowStanding;
 use super::subscriptions;
 use crate::db::changes::{By, note};
 use crate::db::sql::{Sql, SqlRow};
@@ -478,9 +479,10 @@ impl DeviceAsk {
                 (offer_in(row)?, row.bytes("organisation", OrganisationId::from_slice)?);
             let sold = subscriptions::of(sql, organisation).await?;
             let sold = sold.iter().filter(|sold| sold.offer == offer);
-            let Some(works_until) = sold.filter_map(|sold| sold.life.works_until(self.now)).max() else {
-                continue;
-            };
+            let works_until = sold.filter_map(|sold| sold.life.works_until(self.now)).max();
+            let stops_at = self.stops_at(sql, person, &offer, organisation).await?;
+            let works_until = works_until.map(|until| stops_at.map_or(until, |stops_at| until.min(stops_at)));
+            let Some(works_until) = works_until.filter(|until| self.now < *until) else { continue };
             let mut features = catalogue::features(row)?;
             let devices = u32::try_from(row.count("devices")?).unwrap_or(u32::MAX);
             match &mut best {
@@ -507,6 +509,28 @@ impl DeviceAsk {
             }
         }
         Ok(best.ok_or(DeviceRefusal::NotLicensed { account }))
+    }
+
+    /// When the person's seat stops working because more are taken than bought: after 90 days the newest do.
+    async fn stops_at(
+        &self,
+        sql: &mut dyn Sql,
+        person: PersonId,
+        offer: &OfferName,
+        organisation: OrganisationId,
+    ) -> Result<Option<Timestamp>, DbError> {
+        let standings = ShowStanding { organisation, now: self.now }.pools(sql).await?;
+        let Some(over) = standings.get(offer).and_then(|standing| standing.over) else { return Ok(None) };
+        let values = [organisation.as_bytes().into(), offer.as_str().into(), over.over.into()];
+        // In the order of `TooMany::stopped`, which takes no more of them.
+        let latest = "SELECT person, since FROM seats WHERE organisation = $1 AND offer = $2 \
+                      ORDER BY since DESC, person DESC LIMIT $3";
+        let mut assigned = Vec::new();
+        for row in sql.rows(latest, &values).await? {
+            assigned.push((row.time("since")?, row.bytes("person", PersonId::from_slice)?));
+        }
+        let stopped = over.stopped(&assigned, over.all_work_until);
+        Ok(stopped.contains(&person).then_some(over.all_work_until))
     }
 
     /// Notes that this device has asked.

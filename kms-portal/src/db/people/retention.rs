@@ -92,6 +92,8 @@ pub(super) async fn erase(sql: &mut dyn Sql, person: PersonId) -> Result<(), DbE
         "DELETE FROM links WHERE person = $1",
         "DELETE FROM known_sources WHERE person = $1",
         "DELETE FROM wrong_guesses WHERE person = $1",
+        "DELETE FROM devices WHERE person = $1",
+        "DELETE FROM sign_in_codes WHERE person = $1",
         "UPDATE people SET name = '', address = '', location = '', language = '' WHERE id = $1",
     ] {
         sql.run(statement, &values).await?;

@@ -75,7 +75,10 @@ impl Work for ShowStanding {
 }
 
 impl ShowStanding {
-    async fn pools(&self, sql: &mut dyn Sql) -> Result<BTreeMap<OfferName, PoolStanding>, DbError> {
+    pub(super) async fn pools(
+        &self,
+        sql: &mut dyn Sql,
+    ) -> Result<BTreeMap<OfferName, PoolStanding>, DbError> {
         let mut reduced = BTreeMap::new();
         let list = "SELECT offer, reduced_at FROM pools WHERE organisation = $1";
         for row in sql.rows(list, &[self.organisation.as_bytes().into()]).await? {
