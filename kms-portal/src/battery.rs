@@ -12,6 +12,7 @@ pub mod codes;
 pub mod crowd;
 pub mod devices;
 pub mod domains;
+pub mod groups;
 pub mod hosts;
 pub mod kept;
 pub mod leaving;
@@ -114,6 +115,13 @@ macro_rules! battery {
                 a_tree_never_takes_a_child_that_is_held
                 of_ten_organisations_that_prove_one_domain_at_once_one_holds_it
                 a_domain_that_is_given_up_goes_to_who_has_proved_it_too;
+            groups:
+                a_person_in_two_groups_who_leaves_one_keeps_what_the_other_gives
+                a_group_that_goes_takes_its_licences_along_or_leaves_them
+                a_seat_that_frees_goes_to_whoever_waits_longest
+                a_member_whom_an_offer_does_not_fit_waits_for_that_and_gets_the_rest
+                a_seat_by_hand_and_by_a_group_is_one_seat
+                groups_are_changed_by_whoever_gives_licences_and_never_across_organisations;
             hosts:
                 six_hosts_are_activated_ten_times_each
                 a_lost_answer_is_given_again_and_costs_nothing

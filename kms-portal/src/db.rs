@@ -55,11 +55,12 @@ pub use people::domains::{DomainRefused, DueLook, JoinedDomain, LookNoted, OwnDo
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::passkeys::{Ceremony, StoredPasskey};
 pub use people::{
-    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, HeldSeat, KnownApiToken, KnownLink, Letter,
-    LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink, NewPerson,
-    NewSession, OrganisationStanding, PeopleInConflict, PeopleSearch, PeopleUnchanged, Person,
-    PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal, SESSION_LASTS, Session, SetsPassword,
-    SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget, WhichPeople,
+    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, GroupChange, HeldSeat, KnownApiToken,
+    KnownLink, Letter, LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink,
+    NewPerson, NewSession, OrganisationStanding, PeopleGroup, PeopleInConflict, PeopleSearch,
+    PeopleUnchanged, Person, PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal,
+    SESSION_LASTS, Session, SetsPassword, SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget,
+    WhichPeople,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

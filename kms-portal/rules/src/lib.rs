@@ -7,7 +7,7 @@
 //! Read next: `keys`, what a product key gives to hosts and machines.
 //!
 //! Of people: `rights`, who may do what; `offers`, what the vendor sells; `life`, a subscription from its start to its end;
-//! `seats`, who gets a licence; `conflicts`, who has one that no longer fits; `kept`, what is restored within 30 days;
+//! `seats`, who gets a licence, and `groups`, who gets one by a group; `conflicts`, who has one that no longer fits; `kept`, what is restored within 30 days;
 //! `claimable`, which domains an organisation can have; `domains`, how it proves that one is its own; `devices`, where a person's licence is used;
 //! `device_codes`, how a device signs in; `addresses`, which of them are the same; `deliveries`, when a message that could not
 //! be delivered is tried again; `guesses`, how often somebody may be wrong;
@@ -20,6 +20,7 @@ pub mod deliveries;
 pub mod device_codes;
 pub mod devices;
 pub mod domains;
+pub mod groups;
 pub mod guesses;
 pub mod kept;
 pub mod keys;

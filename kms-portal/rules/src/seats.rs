@@ -242,7 +242,10 @@ fn gained<'a>(
 }
 
 /// The offers of which a person gives a seat back.
-fn lost<'a>(member: &'a Member, seats: &'a BTreeMap<OfferName, Seat>) -> impl Iterator<Item = &'a OfferName> {
+pub(crate) fn lost<'a>(
+    member: &'a Member,
+    seats: &'a BTreeMap<OfferName, Seat>,
+) -> impl Iterator<Item = &'a OfferName> {
     member.seats.keys().filter(|offer| !seats.contains_key(*offer))
 }
 

@@ -10,6 +10,7 @@ mod api_tokens;
 pub(super) mod devices;
 mod directory;
 pub(super) mod domains;
+mod groups;
 mod links;
 mod offers;
 pub(super) mod outbox;
@@ -40,10 +41,13 @@ use super::work::or_refuse;
 use super::{Db, DbError};
 use crate::token::TokenDigest;
 
+use groups::{Concerned, ThenServe};
+
 pub use accounts::{Account, NewAccount, SetsPassword};
 pub use api_calls::{CallKey, CallStart, GivenAnswer};
 pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
 pub use directory::{HeldSeat, ListedPerson, PeopleSearch, WhichPeople};
+pub use groups::{GroupChange, PeopleGroup};
 pub use links::{KnownLink, Letter, LinkPurpose, NewLink};
 pub use offers::{NamedOffer, NamedService};
 pub use persons::{NewPerson, Person, PersonEdit, PersonFilter};
@@ -112,6 +116,12 @@ pub enum PeopleUnchanged {
     /// There is no such subscription in the organisation.
     #[error("no such subscription is known")]
     UnknownSubscription,
+    /// There is no such group in the organisation.
+    #[error("no such group is known")]
+    UnknownGroup,
+    /// Another group of the organisation has this name.
+    #[error("another group has this name")]
+    GroupNameTaken,
     /// There is no such token in the organisation.
     #[error("no such token is known")]
     UnknownToken,
@@ -184,7 +194,9 @@ impl Db {
         edit: PersonEdit,
         actor: Actor,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-        self.write(persons::EditPerson { person, edit, actor }).await
+        let at = actor.by.at;
+        let work = persons::EditPerson { person, edit, actor };
+        self.write(ThenServe { work, concerned: Concerned::Person(person), at }).await
     }
 
     /// Blocks a person, or lets them in again.
@@ -203,7 +215,8 @@ impl Db {
         person: PersonId,
         actor: Actor,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-        self.write(persons::DeletePerson { person, actor }).await
+        let (at, work) = (actor.by.at, persons::DeletePerson { person, actor });
+        self.write(ThenServe { work, concerned: Concerned::Person(person), at }).await
     }
 
     /// Restores a person who was deleted, without seats. Another address is needed where theirs was given to somebody else.
@@ -213,7 +226,9 @@ impl Db {
         address: Option<String>,
         actor: Actor,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-        self.write(persons::RestorePerson { person, address, actor }).await
+        let at = actor.by.at;
+        let work = persons::RestorePerson { person, address, actor };
+        self.write(ThenServe { work, concerned: Concerned::Person(person), at }).await
     }
 
     /// One person.
@@ -299,7 +314,9 @@ impl Db {
         subscription: SoldSubscription,
         actor: Actor,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-        self.write(subscriptions::Subscribe { subscription, actor }).await
+        let (at, concerned) = (actor.by.at, Concerned::People(subscription.organisation, Vec::new()));
+        let work = subscriptions::Subscribe { subscription, actor };
+        self.write(ThenServe { work, concerned, at }).await
     }
 
     /// Changes a subscription; returns it as it is afterwards.
@@ -310,7 +327,9 @@ impl Db {
         change: SubscriptionChange,
         actor: Actor,
     ) -> Result<Result<SoldSubscription, PeopleUnchanged>, DbError> {
-        self.write(subscriptions::ChangeSubscription { organisation, id, change, actor }).await
+        let (at, concerned) = (actor.by.at, Concerned::People(organisation, Vec::new()));
+        let work = subscriptions::ChangeSubscription { organisation, id, change, actor };
+        self.write(ThenServe { work, concerned, at }).await
     }
 
     /// The subscriptions of an organisation, in the order of their ends.
@@ -372,7 +391,12 @@ impl Db {
 
     /// Changes the seats of many people at once, or says what that would do.
     pub async fn assign(&self, assignment: Assignment) -> Result<Result<Plan, PeopleUnchanged>, DbError> {
-        if assignment.dry_run { self.read(assignment).await } else { self.write(assignment).await }
+        if assignment.dry_run {
+            return self.read(assignment).await;
+        }
+        let concerned = Concerned::People(assignment.organisation, assignment.people.clone());
+        let at = assignment.actor.by.at;
+        self.write(ThenServe { work: assignment, concerned, at }).await
     }
 }
 

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "accounts", include_str!("migrations/008-accounts.sql")),
     (9, "what leaves the portal", include_str!("migrations/009-outbox.sql")),
     (10, "devices", include_str!("migrations/010-devices.sql")),
+    (11, "groups", include_str!("migrations/011-groups.sql")),
     (12, "domains", include_str!("migrations/012-domains.sql")),
     (13, "changes of organisations", include_str!("migrations/013-organisation-changes.sql")),
     (14, "tokens of organisations", include_str!("migrations/014-api.sql")),

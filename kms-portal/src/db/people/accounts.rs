@@ -11,6 +11,7 @@ use kms_portal_rules::rights::{Act, AdminRole, AdminRoles};
 use kms_portal_texts::Language;
 use shared::time::Timestamp;
 
+use super::groups::{Concerned, ThenServe};
 use super::links::{self, Letter, LinkPurpose, NewLink};
 use super::persons::{AddPerson, claim, end_sessions, find, keep, member, remove};
 use super::{Actor, NewPerson, PeopleUnchanged, Person, lock};
@@ -109,7 +110,8 @@ impl Db {
         letter: Letter,
         at: Timestamp,
     ) -> Result<Result<(), PeopleUnchanged>, DbError> {
-        self.write(Deactivate { person, letter, at }).await
+        let work = Deactivate { person, letter, at };
+        self.write(ThenServe { work, concerned: Concerned::Person(person), at }).await
     }
 }
 

@@ -85,6 +85,8 @@ impl Work for EraseDeleted {
 pub(super) async fn erase(sql: &mut dyn Sql, person: PersonId) -> Result<(), DbError> {
     let values = [person.as_bytes().into()];
     for statement in [
+        "DELETE FROM group_members WHERE person = $1",
+        "DELETE FROM group_waiting WHERE person = $1",
         "DELETE FROM addresses WHERE person = $1",
         "DELETE FROM admin_roles WHERE person = $1",
         "DELETE FROM credentials WHERE person = $1",

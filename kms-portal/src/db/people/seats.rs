@@ -56,7 +56,7 @@ impl Work for Assignment {
         or_refuse!(allow(sql, &self.actor, self.organisation, act, None).await?);
         let pools = pools(sql, self.organisation, now).await?;
         let offers = offers(sql).await?;
-        let Some(members) = self.members(sql).await? else {
+        let Some(members) = members(sql, self.organisation, &self.people).await? else {
             return Ok(Err(PeopleUnchanged::UnknownPerson));
         };
         let plan = plan(&members, &self.change, &pools, &offers, self.if_not_all);
@@ -86,44 +86,46 @@ impl Work for Assignment {
     }
 }
 
-impl Assignment {
-    /// Everybody on the list, or nothing if one of them is not there.
-    async fn members(&self, sql: &mut dyn Sql) -> Result<Option<Vec<Member>>, DbError> {
-        let organisation = self.organisation.as_bytes();
-        let mut known = BTreeMap::new();
-        if self.people.len() <= READ_ONE_BY_ONE {
-            for person in &self.people {
-                let values = [person.as_bytes().into(), organisation.into()];
-                let find = "SELECT id, location FROM people WHERE id = $1 AND organisation = $2 AND deleted_at IS NULL";
-                let Some(row) = sql.row(find, &values).await? else { return Ok(None) };
-                let mut member = read_member(&row)?;
-                let seats = sql.rows("SELECT * FROM seats WHERE person = $1", &values[..1]).await?;
-                let groups = sql.rows("SELECT * FROM seat_groups WHERE person = $1", &values[..1]).await?;
-                for row in &seats {
-                    member.seats.insert(offer_in(row)?, read_seat(row)?);
-                }
-                add_groups(&mut BTreeMap::from([(*person, &mut member)]), &groups)?;
-                known.insert(*person, member);
+/// Everybody on the list, or nothing if one of them is not there.
+pub(super) async fn members(
+    sql: &mut dyn Sql,
+    organisation: OrganisationId,
+    people: &[PersonId],
+) -> Result<Option<Vec<Member>>, DbError> {
+    let organisation = organisation.as_bytes();
+    let mut known = BTreeMap::new();
+    if people.len() <= READ_ONE_BY_ONE {
+        for person in people {
+            let values = [person.as_bytes().into(), organisation.into()];
+            let find =
+                "SELECT id, location FROM people WHERE id = $1 AND organisation = $2 AND deleted_at IS NULL";
+            let Some(row) = sql.row(find, &values).await? else { return Ok(None) };
+            let mut member = read_member(&row)?;
+            let seats = sql.rows("SELECT * FROM seats WHERE person = $1", &values[..1]).await?;
+            let groups = sql.rows("SELECT * FROM seat_groups WHERE person = $1", &values[..1]).await?;
+            for row in &seats {
+                member.seats.insert(offer_in(row)?, read_seat(row)?);
             }
-        } else {
-            let all = "SELECT id, location FROM people WHERE organisation = $1 AND deleted_at IS NULL";
-            for row in sql.rows(all, &[organisation.into()]).await? {
-                let member = read_member(&row)?;
-                known.insert(member.person, member);
-            }
-            for row in sql.rows("SELECT * FROM seats WHERE organisation = $1", &[organisation.into()]).await?
-            {
-                if let Some(member) = known.get_mut(&row.bytes("person", PersonId::from_slice)?) {
-                    member.seats.insert(offer_in(&row)?, read_seat(&row)?);
-                }
-            }
-            let groups = "SELECT g.* FROM seat_groups g JOIN seats s ON s.person = g.person AND s.offer = g.offer \
-                          WHERE s.organisation = $1";
-            let groups = sql.rows(groups, &[organisation.into()]).await?;
-            add_groups(&mut known.iter_mut().map(|(person, member)| (*person, member)).collect(), &groups)?;
+            add_groups(&mut BTreeMap::from([(*person, &mut member)]), &groups)?;
+            known.insert(*person, member);
         }
-        Ok(self.people.iter().map(|person| known.remove(person)).collect())
+    } else {
+        let all = "SELECT id, location FROM people WHERE organisation = $1 AND deleted_at IS NULL";
+        for row in sql.rows(all, &[organisation.into()]).await? {
+            let member = read_member(&row)?;
+            known.insert(member.person, member);
+        }
+        for row in sql.rows("SELECT * FROM seats WHERE organisation = $1", &[organisation.into()]).await? {
+            if let Some(member) = known.get_mut(&row.bytes("person", PersonId::from_slice)?) {
+                member.seats.insert(offer_in(&row)?, read_seat(&row)?);
+            }
+        }
+        let groups = "SELECT g.* FROM seat_groups g JOIN seats s ON s.person = g.person AND s.offer = g.offer \
+                          WHERE s.organisation = $1";
+        let groups = sql.rows(groups, &[organisation.into()]).await?;
+        add_groups(&mut known.iter_mut().map(|(person, member)| (*person, member)).collect(), &groups)?;
     }
+    Ok(people.iter().map(|person| known.remove(person)).collect())
 }
 
 /// The offers that a change is about.
@@ -158,7 +160,7 @@ pub(super) async fn give_back_all(
     count(sql, organisation, &pools).await
 }
 
-async fn count(
+pub(super) async fn count(
     sql: &mut dyn Sql,
     organisation: OrganisationId,
     pools: &BTreeMap<OfferName, Pool>,
@@ -171,7 +173,7 @@ async fn count(
 }
 
 /// Writes what differs.
-async fn write(
+pub(super) async fn write(
     sql: &mut dyn Sql,
     organisation: OrganisationId,
     member: &Member,
@@ -200,12 +202,18 @@ async fn write(
             &values,
         )
         .await?;
+        let of = &values[..2];
+        sql.run("DELETE FROM seat_groups WHERE person = $1 AND offer = $2", of).await?;
+        for group in &seat.groups {
+            let insert = "INSERT INTO seat_groups (person, offer, group_id) VALUES ($1, $2, $3)";
+            sql.run(insert, &[of[0], of[1], group.as_bytes().into()]).await?;
+        }
     }
     Ok(())
 }
 
 /// Notes which services keep data of a person from now on, and which have given it back, and tells them.
-async fn hold(
+pub(super) async fn hold(
     sql: &mut dyn Sql,
     member: &Member,
     seats: &BTreeMap<OfferName, Seat>,
