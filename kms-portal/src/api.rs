@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use kms_portal_rules::keys::Asked;
 use kms_portal_rules::keys::machines::Holder;
+use kms_portal_rules::offers::OfferName;
 use names::Authorities;
 use prost::Message as _;
 use proto::v1::Signed;
@@ -25,7 +26,7 @@ use shared::activation::{Claim, HostActivation, MachineActivation, MachineReleas
 use shared::certificate::Roots;
 use shared::codes::InstallationId;
 use shared::fair::Rate;
-use shared::ids::CertificateId;
+use shared::ids::{CertificateId, OrganisationId};
 use shared::product_key::ProductKey;
 use shared::reason::Reason;
 use shared::revocation::Revocations;
@@ -68,6 +69,8 @@ pub struct PortalCore {
     web_address: Option<WebAddress>,
     /// Whom it asks for proofs of domains.
     pub(crate) authorities: Authorities,
+    /// The page of the vendor's billing; empty if there is none.
+    billing_url: String,
     pepper: Pepper,
     signing: RwLock<SigningKeys>,
     issuer_changed: Notify,
@@ -132,11 +135,25 @@ impl PortalCore {
             wrong_passwords: WrongKeys::new([Rate::a_day(WRONG_PASSWORDS_PER_SOURCE), Rate::a_day(0)]),
             web_address: None,
             authorities: Authorities::system(),
+            billing_url: String::new(),
             pepper,
             signing: RwLock::new(SigningKeys::new(roots, issuer, code_signer)),
             issuer_changed: Notify::new(),
             fatal: watch::Sender::default(),
         }
+    }
+
+    /// Administrators buy at this page, in which `{organisation}` and `{offer}` stand for what it is about.
+    #[must_use]
+    pub fn with_billing_at(mut self, url: String) -> PortalCore {
+        self.billing_url = url;
+        self
+    }
+
+    /// Where an organisation buys an offer, if the vendor has a page for it.
+    pub fn billing_url(&self, organisation: OrganisationId, offer: &OfferName) -> Option<String> {
+        let url = self.billing_url.replace("{organisation}", &organisation.to_string());
+        (!url.is_empty()).then(|| url.replace("{offer}", offer.as_str()))
     }
 
     /// With pages at this address.

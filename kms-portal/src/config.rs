@@ -83,6 +83,9 @@ server::settings! {
     web_listen: Vec<SocketAddr> = Vec::new(), addresses, "[::]:21692", at restart;
     /// Address of the pages as people type it and as mails name it. It begins with https://, or with http://localhost for a trial.
     web_url: String = String::new(), text, "https://licenses.example.com", at restart;
+    /// Page of the vendor's billing, to which administrators of organisations are sent to buy and to pay. `{organisation}` and `{offer}`
+    /// in it stand for what it is about. If it is empty, they are told to ask the vendor.
+    billing_url: String = String::new(), text, "https://shop.example.com/buy?offer={offer}&customer={organisation}", at restart;
     /// TLS of the pages: `required`, with the files of `tls_certificate` and `tls_key`, or `off` behind a proxy that has TLS and runs on
     /// the same machine. If `web_url` begins with http://, there is none.
     web_tls: TlsMode = TlsMode::Required, text, "off", at restart;
@@ -211,6 +214,10 @@ impl PortalConfig {
     fn check_web(&self) -> Result<(), SettingFault> {
         if self.web_tls == TlsMode::Offered {
             return Err(("web_tls", "`web_tls` is \"required\" or \"off\"".to_owned()));
+        }
+        let is_web = ["https://", "http://"].iter().any(|scheme| self.billing_url.starts_with(scheme));
+        if !self.billing_url.is_empty() && !is_web {
+            return Err(("billing_url", "`billing_url` begins with https:// or http://".to_owned()));
         }
         if self.web_listen.is_empty() && self.web_url.is_empty() || WebAddress::new(&self.web_url).is_some() {
             return Ok(());

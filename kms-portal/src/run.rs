@@ -214,7 +214,8 @@ pub fn run(
     let (wrong_keys, wrong_tokens) =
         (WrongKeys::new(config.wrong_keys()), WrongKeys::new(config.wrong_tokens()));
     let portal = PortalCore::new(db, pepper, roots, issuer, code_signer, clock.clone());
-    let portal = Arc::new(portal.with_pages_at(web_address.clone()));
+    let portal =
+        Arc::new(portal.with_pages_at(web_address.clone()).with_billing_at(config.billing_url.clone()));
     // Before anybody is answered.
     portal.take_note(&by_root);
     let mail = config.mail_server(home.path());
