@@ -57,10 +57,9 @@ pub use people::passkeys::{Ceremony, StoredPasskey};
 pub use people::{
     Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, GroupChange, HeldSeat, KnownApiToken,
     KnownLink, Letter, LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink,
-    NewPerson, NewSession, OrganisationStanding, PeopleGroup, PeopleInConflict, PeopleSearch,
+    NewPerson, NewSession, OrganisationStanding, PeopleGroup, PeopleInConflict, PeopleKind, PeopleSearch,
     PeopleUnchanged, Person, PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal,
     SESSION_LASTS, Session, SetsPassword, SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget,
-    WhichPeople,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

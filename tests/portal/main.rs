@@ -11,6 +11,7 @@
 mod domains;
 mod full;
 mod killed;
+mod large;
 mod mail;
 mod open;
 mod random;

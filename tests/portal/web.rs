@@ -8,6 +8,7 @@ mod browser;
 mod devices;
 mod driven;
 mod frame;
+mod organisation;
 mod secure;
 
 use std::net::SocketAddr;

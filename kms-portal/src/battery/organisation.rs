@@ -13,7 +13,7 @@ use shared::ids::OrganisationId;
 
 use super::people::{offer, service, wanted};
 use super::world::{DAY, ORGANISATION, World, YEAR};
-use crate::db::{NewPerson, Organisation, PeopleSearch, PersonEdit, SubscriptionChange, WhichPeople};
+use crate::db::{NewPerson, Organisation, PeopleKind, PeopleSearch, PersonEdit, SubscriptionChange};
 
 const OTHER: OrganisationId = OrganisationId::from_bytes([0x77; 16]);
 
@@ -26,13 +26,7 @@ impl World {
         id
     }
 
-    async fn names(
-        &self,
-        text: &str,
-        which: WhichPeople,
-        after: Option<PersonId>,
-        limit: u32,
-    ) -> Vec<String> {
+    async fn names(&self, text: &str, which: PeopleKind, after: Option<PersonId>, limit: u32) -> Vec<String> {
         let search = PeopleSearch { organisation: ORGANISATION, text: text.into(), which, after };
         let found = self.db.search_people(search, limit).await.unwrap();
         found.into_iter().map(|listed| listed.person.name).collect()
@@ -52,7 +46,7 @@ pub async fn people_are_found_by_parts_of_name_and_address(world: World) {
         world.named("100% Bob", "bob_1@example.com").await,
         world.named("ann-marie", "marie@example.com").await,
     ];
-    let find = async |text: &str| world.names(text, WhichPeople::There, None, 50).await;
+    let find = async |text: &str| world.names(text, PeopleKind::There, None, 50).await;
     assert_eq!(find("VRIES").await, ["Ann de Vries", "Émile Vries"]);
     assert_eq!(find("ann vries").await, ["Ann de Vries"]);
     assert_eq!(find("éMILE").await, ["Émile Vries"]);
@@ -65,12 +59,8 @@ pub async fn people_are_found_by_parts_of_name_and_address(world: World) {
     let mut pages = Vec::new();
     let mut after = None;
     loop {
-        let search = PeopleSearch {
-            organisation: ORGANISATION,
-            text: String::new(),
-            which: WhichPeople::There,
-            after,
-        };
+        let search =
+            PeopleSearch { organisation: ORGANISATION, text: String::new(), which: PeopleKind::There, after };
         let page = world.db.search_people(search, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.person.id);
@@ -80,8 +70,8 @@ pub async fn people_are_found_by_parts_of_name_and_address(world: World) {
     // Those without a licence, and those who are gone.
     world.assign(&people[..1], SeatChange::Add(wanted(&["basic"])), world.staff()).await.unwrap();
     world.db.delete_person(people[2], world.staff()).await.unwrap().unwrap();
-    assert_eq!(world.names("vries", WhichPeople::Unlicensed, None, 50).await, ["Émile Vries"]);
-    assert_eq!(world.names("", WhichPeople::Deleted, None, 50).await, ["100% Bob"]);
+    assert_eq!(world.names("vries", PeopleKind::Unlicensed, None, 50).await, ["Émile Vries"]);
+    assert_eq!(world.names("", PeopleKind::Deleted, None, 50).await, ["100% Bob"]);
     assert!(find("bob").await.is_empty());
     // By address, in the order of the list.
     let addresses = ["nobody@example.com", "ANN@example.com"].map(|typed| Address::new(typed).unwrap());

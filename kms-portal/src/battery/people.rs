@@ -18,15 +18,15 @@ use crate::db::{
     SoldSubscription, SubscriptionChange,
 };
 
-pub(super) fn offer(name: &str) -> OfferName {
+pub fn offer(name: &str) -> OfferName {
     OfferName::new(name).unwrap()
 }
 
-pub(super) fn service(name: &str) -> ServiceName {
+pub fn service(name: &str) -> ServiceName {
     ServiceName::new(name).unwrap()
 }
 
-pub(super) fn wanted(names: &[&str]) -> WantedSeats {
+pub fn wanted(names: &[&str]) -> WantedSeats {
     names.iter().map(|name| (offer(name), BTreeSet::new())).collect()
 }
 

@@ -46,7 +46,7 @@ use groups::{Concerned, ThenServe};
 pub use accounts::{Account, NewAccount, SetsPassword};
 pub use api_calls::{CallKey, CallStart, GivenAnswer};
 pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
-pub use directory::{HeldSeat, ListedPerson, PeopleSearch, WhichPeople};
+pub use directory::{HeldSeat, ListedPerson, PeopleKind, PeopleSearch};
 pub use groups::{GroupChange, PeopleGroup};
 pub use links::{KnownLink, Letter, LinkPurpose, NewLink};
 pub use offers::{NamedOffer, NamedService};

@@ -1,5 +1,6 @@
 //! What every page has: a title, a menu, the languages.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -38,10 +39,21 @@ impl Frame {
         self.texts.of(key, &[(name, &value.to_string())])
     }
 
+    /// A text with two values.
+    pub(crate) fn t2(
+        &self,
+        key: &str,
+        name: &str,
+        value: impl ToString,
+        other: &str,
+        other_value: impl ToString,
+    ) -> String {
+        self.texts.of(key, &[(name, &value.to_string()), (other, &other_value.to_string())])
+    }
+
     /// A day, in UTC.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
-    pub(crate) fn date(&self, at: &Timestamp) -> String {
-        self.texts.shared().date(*at)
+    pub(crate) fn date(&self, at: impl Borrow<Timestamp>) -> String {
+        self.texts.shared().date(*at.borrow())
     }
 
     /// The language's tag, for `lang`.
@@ -77,5 +89,43 @@ pub(crate) fn page_with(status: StatusCode, page: &impl Template) -> Response {
             tracing::error!(%error, "a page cannot be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Every file in a folder and in those below.
+    fn files(folder: &Path, found: &mut Vec<String>) {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_dir() {
+                files(&path, found);
+            } else {
+                found.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_that_a_page_names_is_there() {
+        let (english, mut all) = (PortalTexts::new(Language::English), Vec::new());
+        for folder in ["src", "templates"] {
+            files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut all);
+        }
+        let mut named = 0;
+        for text in &all {
+            for call in [".t(\"", ".t1(\"", ".t2(\""] {
+                for key in text.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    assert!(key.is_empty() || english.of(key, &[]) != key, "{key}");
+                    named += 1;
+                }
+            }
+        }
+        assert!(100 < named);
     }
 }

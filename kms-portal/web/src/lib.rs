@@ -7,6 +7,7 @@
 //! Read next: `pages`, one file for each subject; `templates/frame.html`, what every page has.
 
 pub mod api;
+mod fields;
 mod frame;
 mod headers;
 mod pages;
@@ -55,6 +56,8 @@ impl Web {
         found.or_else(|| self.texts.first()).cloned().unwrap_or_else(|| Arc::new(PortalTexts::new(language)))
     }
 }
+
+pub use pages::{AdminPage, admin_pages};
 
 /// Everything that is served, at its path.
 pub struct Site(Router);

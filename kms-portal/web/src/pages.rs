@@ -8,6 +8,7 @@ mod faults;
 mod files;
 mod home;
 mod links;
+mod organisation;
 mod passkeys;
 mod register;
 mod sign_in;
@@ -22,6 +23,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
+
+pub use organisation::{AdminPage, table as admin_pages};
 
 use crate::Web;
 use crate::frame::Frame;
@@ -40,6 +43,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         .merge(devices::routes())
         .merge(files::routes())
         .merge(home::routes())
+        .merge(organisation::routes(web))
         .merge(passkeys::routes())
         .merge(sign_in::routes())
         .merge(register::routes())

@@ -10,12 +10,14 @@ use kms_portal::rules::rights::Forbidden;
 use crate::frame::{Frame, page_with};
 
 /// Why there is no page, or nothing was done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum PageRefusal {
     /// There is no such thing, or it belongs to somebody else: both look the same.
     NotFound,
     /// None of the visitor's roles includes it.
     Forbidden(Forbidden),
+    /// The organisation has to buy something first.
+    NothingBought,
     /// A form has a value that it does not offer.
     BadForm,
     /// The form was sent from another site.
@@ -43,6 +45,7 @@ impl From<PeopleUnchanged> for PageRefusal {
     fn from(unchanged: PeopleUnchanged) -> PageRefusal {
         match unchanged {
             PeopleUnchanged::Forbidden(forbidden) => forbidden.into(),
+            PeopleUnchanged::NothingBought => PageRefusal::NothingBought,
             _ => PageRefusal::NotFound,
         }
     }
@@ -65,6 +68,7 @@ impl PageRefusal {
                 let roles = roles.collect::<Vec<_>>().join(", ");
                 (StatusCode::FORBIDDEN, frame.t1("error-forbidden", "roles", roles))
             }
+            PageRefusal::NothingBought => (StatusCode::CONFLICT, frame.t("error-nothing-bought")),
             PageRefusal::BadForm => (StatusCode::UNPROCESSABLE_ENTITY, frame.t("error-bad-form")),
             PageRefusal::OtherSite => (StatusCode::FORBIDDEN, frame.t("error-other-site")),
             PageRefusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, frame.t("error-too-large")),

@@ -34,14 +34,14 @@ pub struct PeopleSearch {
     /// Parts of the name or address, in their order; empty for everybody.
     pub text: String,
     /// Which of those.
-    pub which: WhichPeople,
+    pub which: PeopleKind,
     /// Those behind this one.
     pub after: Option<PersonId>,
 }
 
 /// Which people are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhichPeople {
+pub enum PeopleKind {
     /// Everybody who is there.
     #[default]
     There,
@@ -104,13 +104,13 @@ impl Work for SearchPeople {
             u64::from(self.limit).into(),
         ];
         let list = match which {
-            WhichPeople::There => people_where!("p.deleted_at IS NULL"),
-            WhichPeople::Unlicensed => {
+            PeopleKind::There => people_where!("p.deleted_at IS NULL"),
+            PeopleKind::Unlicensed => {
                 people_where!(
                     "p.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM seats s WHERE s.person = p.id)"
                 )
             }
-            WhichPeople::Deleted => people_where!("p.deleted_at IS NOT NULL AND p.address <> ''"),
+            PeopleKind::Deleted => people_where!("p.deleted_at IS NOT NULL AND p.address <> ''"),
         };
         let mut listed = Vec::new();
         for row in sql.rows(list, &values).await? {

@@ -117,7 +117,7 @@ async fn shown(
     };
     let frame = person.frame();
     let shown = |session: Session| ShownSession {
-        made_at: frame.date(&session.made_at),
+        made_at: frame.date(session.made_at),
         seen: seen(&frame, person.now.since(session.seen_at)),
         is_this: session.digest == person.session.digest,
         source: session.source,

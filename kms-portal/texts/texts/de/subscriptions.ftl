@@ -1,0 +1,57 @@
+# Subscriptions and conflicts.
+stage-ahead = Beginnt am { $date }
+stage-active = Aktiv bis { $date }
+stage-expired = Abgelaufen; alles funktioniert bis { $date }
+stage-disabled-term = Nicht verlängert, deshalb kann es niemand nutzen; es wird bis { $date } aufbewahrt
+stage-disabled-cancelled = Gekündigt; es kann bis { $date } reaktiviert werden
+stage-disabled-vendor = Vom Hersteller deaktiviert; es wird bis { $date } aufbewahrt
+stage-ended = Endgültig vorbei { $date }
+subscriptions-seats = Plätze
+subscriptions-seats-taken = { $seats } gekauft; von diesem Angebot sind { $taken } zugewiesen
+subscriptions-term = Laufzeit
+subscriptions-from-to = { $from } bis { $to }
+subscriptions-renewal = Verlängerung
+subscriptions-renews = verlängert sich von selbst
+subscriptions-renews-not = endet mit der Laufzeit
+subscriptions-do-renew = Automatisch verlängern
+subscriptions-do-not-renew = Nicht automatisch verlängern
+subscriptions-buy = Beim Hersteller kaufen, verlängern oder Plätze ändern
+subscriptions-billing = Zahlungen und Zahlungsdaten sind beim Hersteller.
+subscriptions-no-billing = Zum Kaufen, Verlängern oder Ändern der Plätze fragen Sie den Hersteller.
+cancel-title = { $offer } kündigen?
+cancel-button = Abonnement kündigen
+cancel-stops = Die { $seats } Plätze funktionieren sofort nicht mehr; { $taken } Personen haben jetzt einen Platz dieses Angebots.
+cancel-back = Bis { $date } können Sie es reaktivieren.
+reactivate-title = { $offer } reaktivieren
+reactivate-button = Reaktivieren
+reactivate-same-end = Es funktioniert sofort wieder, mit denselben Plätzen und demselben Ende: { $date }. Es ist nichts zu bezahlen.
+reactivate-from = Eine neue Laufzeit muss bezahlt werden. Sie beginnt am { $date }.
+reactivate-at-billing = Es funktioniert wieder, sobald der Hersteller die Zahlung hat.
+reactivate-ask = Fragen Sie den Hersteller danach.
+unchanged-ended = Dieses Abonnement ist endgültig vorbei. Kaufen Sie ein neues.
+unchanged-ask-vendor = Das kann nur der Hersteller. Fragen Sie den Hersteller.
+unchanged-not-cancelled = Nur ein Abonnement mit laufender Laufzeit kann gekündigt werden.
+done-renews = Das Abonnement verlängert sich ab jetzt von selbst.
+done-renews-not = Das Abonnement endet mit seiner Laufzeit.
+done-cancelled = Das Abonnement wurde gekündigt.
+done-reactivated = Das Abonnement funktioniert wieder.
+way-renew = das Abonnement verlängern
+way-buy = mehr Plätze kaufen
+way-revoke = Lizenzen entziehen
+way-switch = einen Dienst ein- oder ausschalten
+way-location = den Nutzungsort angeben
+conflict-ways = Auswege: { $ways }.
+conflict-expired = Die Laufzeit endete am { $date }.
+conflict-all-work-until = Alle können bis { $date } weiterarbeiten.
+conflict-lapsed = Das Abonnement ist erloschen, und { $taken } Personen haben eine Lizenz davon.
+conflict-stopped = Niemand kann es zurzeit nutzen.
+conflict-too-many = { $bought } Plätze sind gekauft und { $taken } zugewiesen.
+conflict-newest-stop = Alle funktionieren bis { $date }. Danach hören die { $over } neuesten auf.
+conflict-newest-stopped = Seit { $date } funktionieren die { $over } neuesten nicht.
+conflict-latest = Welche zuerst aufhören
+conflict-more = { $count ->
+    [one] Und { $count } weitere.
+   *[other] Und { $count } weitere.
+}
+conflicts-no-offers = Alle Abonnements sind in Ordnung.
+conflicts-no-people = Niemand hat Dienste, die nicht passen.

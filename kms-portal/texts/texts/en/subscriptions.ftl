@@ -1,0 +1,57 @@
+# Subscriptions and conflicts.
+stage-ahead = Begins on { $date }
+stage-active = Active until { $date }
+stage-expired = Expired; everything works until { $date }
+stage-disabled-term = Not renewed, so nobody can use it; it is kept until { $date }
+stage-disabled-cancelled = Cancelled; it can be reactivated until { $date }
+stage-disabled-vendor = Disabled by the vendor; it is kept until { $date }
+stage-ended = Over for good { $date }
+subscriptions-seats = Seats
+subscriptions-seats-taken = { $seats } bought; { $taken } of this offer are assigned
+subscriptions-term = Term
+subscriptions-from-to = { $from } until { $to }
+subscriptions-renewal = Renewal
+subscriptions-renews = renews by itself
+subscriptions-renews-not = ends with its term
+subscriptions-do-renew = Renew automatically
+subscriptions-do-not-renew = Do not renew automatically
+subscriptions-buy = Buy, renew or change seats at the vendor
+subscriptions-billing = Payments and payment details are at the vendor's.
+subscriptions-no-billing = To buy, renew or change seats, ask the vendor.
+cancel-title = Cancel { $offer }?
+cancel-button = Cancel the subscription
+cancel-stops = Its { $seats } seats stop working at once; { $taken } people have a seat of this offer now.
+cancel-back = Until { $date } you can reactivate it.
+reactivate-title = Reactivate { $offer }
+reactivate-button = Reactivate
+reactivate-same-end = It works again at once, with the same seats and the same end: { $date }. Nothing has to be paid.
+reactivate-from = A new term has to be paid. It begins on { $date }.
+reactivate-at-billing = It works again as soon as the vendor has the payment.
+reactivate-ask = Ask the vendor for it.
+unchanged-ended = This subscription is over for good. Buy a new one.
+unchanged-ask-vendor = Only the vendor can do this. Ask the vendor.
+unchanged-not-cancelled = Only a subscription whose term runs can be cancelled.
+done-renews = The subscription renews by itself from now on.
+done-renews-not = The subscription ends with its term.
+done-cancelled = The subscription was cancelled.
+done-reactivated = The subscription works again.
+way-renew = renew the subscription
+way-buy = buy more seats
+way-revoke = take licenses back
+way-switch = switch a service on or off
+way-location = set the usage location
+conflict-ways = Ways out: { $ways }.
+conflict-expired = The term ended on { $date }.
+conflict-all-work-until = Everybody can go on working until { $date }.
+conflict-lapsed = The subscription has lapsed, and { $taken } people have a license of it.
+conflict-stopped = Nobody can use it now.
+conflict-too-many = { $bought } seats are bought and { $taken } assigned.
+conflict-newest-stop = All of them work until { $date }. After that the { $over } newest stop.
+conflict-newest-stopped = Since { $date } the { $over } newest do not work.
+conflict-latest = Those that stop first
+conflict-more = { $count ->
+    [one] And { $count } more.
+   *[other] And { $count } more.
+}
+conflicts-no-offers = Every subscription is in order.
+conflicts-no-people = Nobody has services that do not fit.

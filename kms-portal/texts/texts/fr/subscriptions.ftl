@@ -1,0 +1,57 @@
+# Subscriptions and conflicts.
+stage-ahead = Commence le { $date }
+stage-active = Actif jusqu'au { $date }
+stage-expired = Expiré ; tout fonctionne jusqu'au { $date }
+stage-disabled-term = Non renouvelé, donc inutilisable ; conservé jusqu'au { $date }
+stage-disabled-cancelled = Résilié ; peut être réactivé jusqu'au { $date }
+stage-disabled-vendor = Désactivé par l'éditeur ; conservé jusqu'au { $date }
+stage-ended = Définitivement terminé { $date }
+subscriptions-seats = Places
+subscriptions-seats-taken = { $seats } achetées ; { $taken } de cette offre sont attribuées
+subscriptions-term = Durée
+subscriptions-from-to = du { $from } au { $to }
+subscriptions-renewal = Renouvellement
+subscriptions-renews = se renouvelle automatiquement
+subscriptions-renews-not = prend fin à son terme
+subscriptions-do-renew = Renouveler automatiquement
+subscriptions-do-not-renew = Ne pas renouveler automatiquement
+subscriptions-buy = Acheter, renouveler ou modifier les places chez l'éditeur
+subscriptions-billing = Les paiements et leurs coordonnées sont chez l'éditeur.
+subscriptions-no-billing = Pour acheter, renouveler ou modifier les places, demandez à l'éditeur.
+cancel-title = Résilier { $offer } ?
+cancel-button = Résilier l'abonnement
+cancel-stops = Ses { $seats } places cessent aussitôt de fonctionner ; { $taken } personnes ont actuellement une place de cette offre.
+cancel-back = Vous pouvez le réactiver jusqu'au { $date }.
+reactivate-title = Réactiver { $offer }
+reactivate-button = Réactiver
+reactivate-same-end = Il fonctionne de nouveau aussitôt, avec les mêmes places et la même fin : { $date }. Il n'y a rien à payer.
+reactivate-from = Une nouvelle durée doit être payée. Elle commence le { $date }.
+reactivate-at-billing = Il fonctionne de nouveau dès que l'éditeur a reçu le paiement.
+reactivate-ask = Demandez-le à l'éditeur.
+unchanged-ended = Cet abonnement est définitivement terminé. Achetez-en un nouveau.
+unchanged-ask-vendor = Seul l'éditeur peut le faire. Demandez à l'éditeur.
+unchanged-not-cancelled = Seul un abonnement en cours peut être résilié.
+done-renews = L'abonnement se renouvelle désormais automatiquement.
+done-renews-not = L'abonnement prend fin à son terme.
+done-cancelled = L'abonnement a été résilié.
+done-reactivated = L'abonnement fonctionne à nouveau.
+way-renew = renouveler l'abonnement
+way-buy = acheter plus de places
+way-revoke = retirer des licences
+way-switch = activer ou désactiver un service
+way-location = définir le lieu d'utilisation
+conflict-ways = Solutions : { $ways }.
+conflict-expired = La durée a pris fin le { $date }.
+conflict-all-work-until = Tout le monde peut continuer à travailler jusqu'au { $date }.
+conflict-lapsed = L'abonnement est échu, et { $taken } personnes en ont une licence.
+conflict-stopped = Personne ne peut l'utiliser actuellement.
+conflict-too-many = { $bought } places sont achetées et { $taken } attribuées.
+conflict-newest-stop = Toutes fonctionnent jusqu'au { $date }. Ensuite, les { $over } plus récentes s'arrêtent.
+conflict-newest-stopped = Depuis le { $date }, les { $over } plus récentes ne fonctionnent plus.
+conflict-latest = Celles qui s'arrêtent en premier
+conflict-more = { $count ->
+    [one] Et { $count } autre.
+   *[other] Et { $count } autres.
+}
+conflicts-no-offers = Tous les abonnements sont en ordre.
+conflicts-no-people = Personne n'a de services incompatibles.

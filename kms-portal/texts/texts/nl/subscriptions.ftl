@@ -1,0 +1,57 @@
+# Subscriptions and conflicts.
+stage-ahead = Begint op { $date }
+stage-active = Actief tot { $date }
+stage-expired = Verlopen; alles werkt tot { $date }
+stage-disabled-term = Niet verlengd, dus niemand kan het gebruiken; het wordt bewaard tot { $date }
+stage-disabled-cancelled = Opgezegd; het kan tot { $date } opnieuw worden geactiveerd
+stage-disabled-vendor = Uitgeschakeld door de leverancier; het wordt bewaard tot { $date }
+stage-ended = Definitief voorbij { $date }
+subscriptions-seats = Plaatsen
+subscriptions-seats-taken = { $seats } gekocht; van dit aanbod zijn er { $taken } toegewezen
+subscriptions-term = Looptijd
+subscriptions-from-to = { $from } tot { $to }
+subscriptions-renewal = Verlenging
+subscriptions-renews = wordt vanzelf verlengd
+subscriptions-renews-not = eindigt met de looptijd
+subscriptions-do-renew = Automatisch verlengen
+subscriptions-do-not-renew = Niet automatisch verlengen
+subscriptions-buy = Kopen, verlengen of plaatsen wijzigen bij de leverancier
+subscriptions-billing = Betalingen en betaalgegevens staan bij de leverancier.
+subscriptions-no-billing = Vraag de leverancier om te kopen, te verlengen of plaatsen te wijzigen.
+cancel-title = { $offer } opzeggen?
+cancel-button = Abonnement opzeggen
+cancel-stops = De { $seats } plaatsen werken meteen niet meer; { $taken } personen hebben nu een plaats van dit aanbod.
+cancel-back = Tot { $date } kunt u het opnieuw activeren.
+reactivate-title = { $offer } opnieuw activeren
+reactivate-button = Opnieuw activeren
+reactivate-same-end = Het werkt meteen weer, met dezelfde plaatsen en hetzelfde einde: { $date }. Er hoeft niets betaald te worden.
+reactivate-from = Er moet een nieuwe looptijd worden betaald. Die begint op { $date }.
+reactivate-at-billing = Het werkt weer zodra de leverancier de betaling heeft.
+reactivate-ask = Vraag de leverancier erom.
+unchanged-ended = Dit abonnement is definitief voorbij. Koop een nieuw.
+unchanged-ask-vendor = Alleen de leverancier kan dit doen. Vraag het de leverancier.
+unchanged-not-cancelled = Alleen een abonnement waarvan de looptijd loopt kan worden opgezegd.
+done-renews = Het abonnement wordt voortaan vanzelf verlengd.
+done-renews-not = Het abonnement eindigt met de looptijd.
+done-cancelled = Het abonnement is opgezegd.
+done-reactivated = Het abonnement werkt weer.
+way-renew = het abonnement verlengen
+way-buy = meer plaatsen kopen
+way-revoke = licenties intrekken
+way-switch = een dienst in- of uitschakelen
+way-location = de gebruikslocatie instellen
+conflict-ways = Uitwegen: { $ways }.
+conflict-expired = De looptijd is op { $date } geëindigd.
+conflict-all-work-until = Iedereen kan doorwerken tot { $date }.
+conflict-lapsed = Het abonnement is vervallen, en { $taken } personen hebben er een licentie van.
+conflict-stopped = Niemand kan het nu gebruiken.
+conflict-too-many = Er zijn { $bought } plaatsen gekocht en { $taken } toegewezen.
+conflict-newest-stop = Ze werken allemaal tot { $date }. Daarna stoppen de { $over } nieuwste.
+conflict-newest-stopped = Sinds { $date } werken de { $over } nieuwste niet.
+conflict-latest = Welke het eerst stoppen
+conflict-more = { $count ->
+    [one] En nog { $count }.
+   *[other] En nog { $count }.
+}
+conflicts-no-offers = Alle abonnementen zijn in orde.
+conflicts-no-people = Niemand heeft diensten die niet passen.
