@@ -8,6 +8,7 @@
     reason = "a test that unwraps fails, and clippy knows only the functions marked as tests for tests"
 )]
 
+mod dev;
 mod domains;
 mod full;
 mod killed;

@@ -57,6 +57,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("install-issuer", "kms-portal install-issuer issuing.pem"),
     ("install-code-key", "kms-portal install-code-key code.pem"),
+    ("dev", "kms-portal dev\nkms-portal dev --folder ./trial --port 8080"),
     ("serve", "kms-portal serve\nkms-portal serve --data ./portal --listen 127.0.0.1:21690"),
     ("config", "kms-portal config sample\nkms-portal config check --config kms-portal.toml"),
     ("status", "kms-portal status\nkms-portal status --json"),

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod confirm;
 mod daemon;
+mod dev;
 mod failure;
 mod given;
 mod help;
@@ -90,6 +91,11 @@ enum SetUpVerb {
     ///
     /// SIGHUP reads everything again that needs no restart, like `kms-portal reload`.
     Serve(Serve),
+    /// Serve a portal with a small made-up world, to look at its pages and try its API.
+    ///
+    /// Prints the address, who can sign in, and a token. It needs no other command, serves this machine alone, and prints mails
+    /// instead of sending them.
+    Dev(dev::Dev),
     /// Print a sample of the settings, or check them.
     Config {
         #[command(subcommand)]
@@ -313,6 +319,7 @@ fn set_up(home: &PortalHome, verb: SetUpVerb) -> Result<String, Failure> {
         SetUpVerb::Init(wanted) => offline::init(home, &wanted),
         SetUpVerb::InstallIssuer { file, force, json } => offline::install_issuer(home, &file, force, json),
         SetUpVerb::InstallCodeKey { file, json } => offline::install_code_key(home, &file, json),
+        SetUpVerb::Dev(wanted) => dev::dev(&wanted),
         SetUpVerb::Serve(wanted) => daemon::serve(home, &wanted),
         SetUpVerb::Config { command: ConfigCommand::Sample } => Ok(kms_portal::config::sample()),
         SetUpVerb::Config { command: ConfigCommand::Check { config } } => {
