@@ -6,6 +6,7 @@ mod accounts;
 mod api;
 mod browser;
 mod devices;
+mod domains;
 mod driven;
 mod frame;
 mod organisation;
@@ -42,12 +43,22 @@ impl Site {
 
     /// Serves pages with this TLS, at this address or at its own.
     async fn serve(world: World, tls: Tls, address: Option<WebAddress>) -> Site {
+        Site::serve_with(world, tls, address, |portal| portal).await
+    }
+
+    /// Serves pages of a portal that the story has changed.
+    async fn serve_with(
+        world: World,
+        tls: Tls,
+        address: Option<WebAddress>,
+        change: impl FnOnce(PortalCore) -> PortalCore,
+    ) -> Site {
         let clock = Arc::new(TestClock::at(world.now));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let at = listener.local_addr().unwrap();
         let own = || WebAddress::new(&format!("http://localhost:{}", at.port())).unwrap();
         let address = address.unwrap_or_else(own);
-        let portal = Arc::new(world.portal(clock.clone()).with_pages_at(Some(address.clone())));
+        let portal = Arc::new(change(world.portal(clock.clone()).with_pages_at(Some(address.clone()))));
         let settings = DoorSettings {
             connections: 64,
             connections_per_address: 64,

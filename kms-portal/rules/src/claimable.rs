@@ -45,6 +45,13 @@ pub fn claimable(typed: &str) -> Result<String, NotClaimable> {
     }
 }
 
+/// A domain in its own script, for people, where that differs from its one form. Two scripts may look alike, so it is shown beside that
+/// form, never in its place.
+pub fn in_words(domain: &str) -> Option<String> {
+    let (words, read) = idna::domain_to_unicode(domain);
+    (read.is_ok() && words != domain).then_some(words)
+}
+
 /// Whether everybody can have a mailbox at this domain, or at one above it.
 fn gives_everybody_mail(domain: &str) -> bool {
     let is_at = |provider: &str| {
@@ -68,6 +75,8 @@ mod tests {
         ] {
             assert_eq!(claimable(typed), Ok(domain.to_owned()));
         }
+        assert_eq!(in_words("xn--bcher-kva.example").as_deref(), Some("bücher.example"));
+        assert_eq!(in_words("example.com"), None);
     }
 
     #[test]

@@ -66,12 +66,7 @@ impl World {
         self.buys_for(ORGANISATION, name, seats).await
     }
 
-    pub(super) async fn buys_for(
-        &self,
-        organisation: OrganisationId,
-        name: &str,
-        seats: u32,
-    ) -> SubscriptionId {
+    pub async fn buys_for(&self, organisation: OrganisationId, name: &str, seats: u32) -> SubscriptionId {
         let id = SubscriptionId::from_bytes(self.draw());
         let sold = SoldSubscription {
             id,

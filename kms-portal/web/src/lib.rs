@@ -7,6 +7,7 @@
 //! Read next: `pages`, one file for each subject; `templates/frame.html`, what every page has.
 
 pub mod api;
+mod domain_words;
 mod fields;
 mod frame;
 mod headers;

@@ -3,6 +3,7 @@
 //! A form is read with [`Sent`]; whatever is refused becomes a page by [`answer`].
 
 mod account;
+mod administrator;
 mod devices;
 mod faults;
 mod files;
@@ -40,6 +41,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
     let own = CsrfLayer::new().add_trusted_origin(web.address.to_string());
     let own = own.expect("the address of the pages is an origin");
     Router::new()
+        .merge(administrator::routes())
         .merge(devices::routes())
         .merge(files::routes())
         .merge(home::routes())

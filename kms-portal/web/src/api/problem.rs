@@ -56,6 +56,7 @@ problems! {
     AddressTaken, CONFLICT, "address-taken", "Somebody in the organisation has this address";
     TooLate, CONFLICT, "too-late", "The person was deleted more than 30 days ago";
     LastGeneral, CONFLICT, "last-general-administrator", "Nobody could administrate the organisation any more";
+    NothingBought, CONFLICT, "nothing-bought", "Nothing was bought yet, so there is nothing to manage";
     NotRenewed, CONFLICT, "not-renewed", "The subscription cannot be renewed like this";
     NotCancelled, CONFLICT, "not-cancelled", "The subscription cannot be cancelled";
     NotForAll, CONFLICT, "not-for-everybody", "Not everybody on the list can be served, so nobody was";
@@ -151,6 +152,7 @@ impl From<PeopleUnchanged> for Problem {
             }
             U::AddressTaken => ProblemKind::AddressTaken,
             U::TooLate => ProblemKind::TooLate,
+            U::NothingBought => ProblemKind::NothingBought,
             U::NotRenewed(_) => ProblemKind::NotRenewed,
             U::NotCancelled(_) => ProblemKind::NotCancelled,
             U::NotAnAddress => ProblemKind::Invalid,

@@ -6,6 +6,7 @@
 mod admin;
 mod audit;
 mod conflicts;
+mod domains;
 mod licences;
 mod lists;
 mod overview;
@@ -86,6 +87,10 @@ pub fn table() -> Vec<AdminPage> {
         shows("/organisation/subscriptions/{id}/reactivate", Act::Buy, subscriptions::ask_reactivate),
         does("/organisation/subscriptions/{id}/reactivate", Act::Buy, subscriptions::reactivate),
         shows("/organisation/conflicts", Act::SeeHealth, conflicts::list),
+        shows("/organisation/domains", Act::ManageDomains, domains::list),
+        does("/organisation/domains", Act::ManageDomains, domains::add),
+        does("/organisation/domains/look", Act::ManageDomains, domains::look),
+        does("/organisation/domains/remove", Act::ManageDomains, domains::remove),
         shows("/organisation/keys", Act::SeeKeys, volume::list),
         shows("/organisation/audit", Act::SeeAll, audit::list),
     ]

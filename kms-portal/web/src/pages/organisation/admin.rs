@@ -48,19 +48,22 @@ pub(super) struct Top {
 }
 
 /// The tabs, each with the right that its page needs.
-const TABS: [(&str, &str, Act); 8] = [
+const TABS: [(&str, &str, Act); 9] = [
     ("/organisation", "tab-overview", Act::SeePeople),
     ("/organisation/people", "tab-people", Act::SeePeople),
     ("/organisation/licences", "tab-licences", Act::Assign),
     ("/organisation/subscriptions", "tab-subscriptions", Act::SeeAll),
     ("/organisation/conflicts", "tab-conflicts", Act::SeeHealth),
     ("/organisation/roles", "tab-roles", Act::SeePeople),
+    ("/organisation/domains", "tab-domains", Act::ManageDomains),
     ("/organisation/keys", "tab-keys", Act::SeeKeys),
     ("/organisation/audit", "tab-audit", Act::SeeAll),
 ];
 
 /// What may stand behind `?done=` in an address; each has a text.
-const DONE: [&str; 13] = [
+const DONE: [&str; 15] = [
+    "domain-begun",
+    "domain-removed",
     "added",
     "edited",
     "blocked",
@@ -155,9 +158,9 @@ pub(super) fn done(path: &str, done: &str) -> Response {
 /// Lets administrators in whose roles include it.
 pub(super) async fn guard(State((web, act)): State<(Web, Act)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    // Whoever finds a browser that was left alone gives nobody a role.
+    // Whoever finds a browser that was left alone gives nobody a role and proves no domain.
     let signed_in = match act {
-        Act::GiveRoles => {
+        Act::GiveRoles | Act::ManageDomains => {
             Proved::from_request_parts(&mut parts, &web).await.map(|Proved(signed_in)| signed_in)
         }
         _ => SignedIn::from_request_parts(&mut parts, &web).await,
