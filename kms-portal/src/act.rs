@@ -8,5 +8,6 @@ pub mod devices;
 pub mod domains;
 mod letters;
 pub mod passkeys;
+pub mod subscriptions;
 
-pub use letters::letter;
+pub use letters::{invitation, letter, link_path};

@@ -173,6 +173,11 @@ impl PortalCore {
         self.web_address.as_ref().map_or_else(|| path.to_owned(), |address| address.page(path))
     }
 
+    /// Whether it has pages.
+    pub(crate) fn has_pages(&self) -> bool {
+        self.web_address.is_some()
+    }
+
     /// Returns once the portal cannot go on.
     pub async fn failed(&self) -> DbError {
         let mut fatal = self.fatal.subscribe();
@@ -208,7 +213,7 @@ impl PortalCore {
     }
 
     /// What the database knows of a key.
-    fn mac(&self, key: &ProductKey) -> KeyMac {
+    pub(crate) fn mac(&self, key: &ProductKey) -> KeyMac {
         self.pepper.mac(key)
     }
 

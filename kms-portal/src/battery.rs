@@ -14,6 +14,7 @@ pub mod devices;
 pub mod domains;
 pub mod groups;
 pub mod hosts;
+pub mod households;
 pub mod kept;
 pub mod leaving;
 pub mod machines;
@@ -122,6 +123,13 @@ macro_rules! battery {
                 a_member_whom_an_offer_does_not_fit_waits_for_that_and_gets_the_rest
                 a_seat_by_hand_and_by_a_group_is_one_seat
                 groups_are_changed_by_whoever_gives_licences_and_never_across_organisations;
+            households:
+                of_twenty_who_redeem_a_key_at_once_one_does_and_sees_it_again
+                only_who_buys_for_an_organisation_redeems_its_key
+                a_key_that_is_unknown_or_blocked_begins_nothing
+                a_subscription_is_shared_with_as_many_as_it_has_seats
+                a_deleted_account_gives_its_shared_seats_back
+                a_household_is_nobody_elses;
             hosts:
                 six_hosts_are_activated_ten_times_each
                 a_lost_answer_is_given_again_and_costs_nothing

@@ -55,11 +55,12 @@ pub use people::domains::{DomainRefused, DueLook, JoinedDomain, LookNoted, OwnDo
 pub use people::outbox::{MessageFilter, MessageState, Outgoing, PostedMessage};
 pub use people::passkeys::{Ceremony, StoredPasskey};
 pub use people::{
-    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, GroupChange, HeldSeat, KnownApiToken,
-    KnownLink, Letter, LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount, NewApiToken, NewLink,
-    NewPerson, NewSession, OrganisationStanding, PeopleGroup, PeopleInConflict, PeopleKind, PeopleSearch,
-    PeopleUnchanged, Person, PersonConflict, PersonEdit, PersonFilter, PoolStanding, Principal,
-    SESSION_LASTS, Session, SetsPassword, SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget,
+    Account, Actor, Assignment, CallKey, CallStart, GivenAnswer, GroupChange, HeldSeat, KeysNotIssued,
+    KnownApiToken, KnownLink, Letter, LinkPurpose, ListedPerson, NamedOffer, NamedService, NewAccount,
+    NewApiToken, NewLink, NewPerson, NewSession, NewSubscriptionKey, OrganisationStanding, PeopleGroup,
+    PeopleInConflict, PeopleKind, PeopleSearch, PeopleUnchanged, Person, PersonConflict, PersonEdit,
+    PersonFilter, PoolStanding, Principal, RedeemedKey, Redeemer, SESSION_LASTS, Session, SetsPassword,
+    SharedSubscription, SoldSubscription, SubscriptionChange, TokenRefused, WebhookTarget,
 };
 pub use places::{
     ActivateMachine, CodeMachine, ConfirmMachine, ConfirmedMachine, ListedPlace, PlaceHolder, PlaceName,

@@ -26,6 +26,7 @@ use shared::time::Timestamp;
 use shared::user_lease::UserLease;
 
 pub use codes::{CodeSigner, SignedCode, SoldMachine, TermsFault, Unconfirmed};
+pub(crate) use keys::offer_tag;
 pub use keys::{KeyMac, Pepper};
 
 /// Signs for the portal. It is a trait because a key may live in hardware.

@@ -67,7 +67,17 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal product set Atlas --feature export\n\
          kms-portal product set Atlas --organisation \"Small Site\" --threshold 5",
     ),
-    ("organisation", "kms-portal organisation add \"Example Works\"\nkms-portal organisation list"),
+    (
+        "organisation",
+        "kms-portal organisation add \"Example Works\"\n\
+         kms-portal organisation list\n\
+         kms-portal organisation invite \"Example Works\" --name \"Ann Lee\" \\\n    --address ann@example.com",
+    ),
+    (
+        "offer",
+        "kms-portal offer set basic --title Basic --service mail=Mail \\\n    --service files=Files --not-in mail=AW\n\
+         kms-portal offer keys basic --seats 50 --days 365",
+    ),
     (
         "key",
         "kms-portal key issue --product Atlas --kind host \\\n    --organisation \"Example Works\"\n\

@@ -10,6 +10,7 @@ mod failure;
 mod given;
 mod help;
 mod keys;
+mod offers;
 mod offline;
 mod organisations;
 mod pages;
@@ -117,7 +118,12 @@ enum AskingVerb {
         #[command(subcommand)]
         command: products::ProductVerb,
     },
-    /// Add and list organisations.
+    /// Say what people can have, and issue keys by which subscriptions begin.
+    Offer {
+        #[command(subcommand)]
+        command: offers::OfferVerb,
+    },
+    /// Add and list organisations, and invite their administrators.
     Organisation {
         #[command(subcommand)]
         command: organisations::OrganisationVerb,
@@ -334,6 +340,7 @@ fn ask_portal(at: &PortalAt, verb: AskingVerb) -> Result<String, Failure> {
         AskingVerb::Reload(output) => staff::reload(at, output.json),
         AskingVerb::Product { command } => products::run(at, command),
         AskingVerb::Organisation { command } => organisations::run(at, command),
+        AskingVerb::Offer { command } => offers::run(at, command),
         AskingVerb::Key { command } => keys::run(at, command),
         AskingVerb::Token { command } => tokens::run(at, command),
         AskingVerb::Answer(wanted) => answer::answer(at, &wanted),

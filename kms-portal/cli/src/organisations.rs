@@ -27,6 +27,23 @@ pub(super) enum OrganisationVerb {
         #[command(flatten)]
         noted: Noted,
     },
+    /// Invite an organisation's first general administrator, or one more, by mail. It prints the link that the mail has: whoever opens it
+    /// first becomes the administrator.
+    Invite {
+        /// Organisation, by name or id.
+        organisation: String,
+        /// Name of the person.
+        #[arg(long)]
+        name: String,
+        /// E-mail address of the person, by which they sign in.
+        #[arg(long)]
+        address: String,
+        /// Language of the mail: en, nl, de or fr.
+        #[arg(long, default_value = "en")]
+        language: String,
+        #[command(flatten)]
+        noted: Noted,
+    },
     /// List the organisations, by name.
     List(Output),
 }
@@ -45,6 +62,21 @@ pub(super) fn run(at: &PortalAt, command: OrganisationVerb) -> Result<String, Fa
                 json_text(&json!({ "id": id, "name": name }))
             } else {
                 format!("Added {name}, id {id}.\n")
+            })
+        }
+        OrganisationVerb::Invite { organisation, name, address, language, noted } => {
+            let shown = address.clone();
+            let note = noted.note;
+            let request = w::InviteAdministratorRequest { organisation, name, address, language, note };
+            let answer =
+                ask(at, async |mut portal| Ok(portal.invite_administrator(request).await?.into_inner()))?;
+            Ok(if noted.json {
+                json_text(&json!({ "link": answer.link }))
+            } else {
+                format!(
+                    "Invited {shown}. The mail has this link, which works once within 14 days:\n{}\n",
+                    answer.link
+                )
             })
         }
         OrganisationVerb::List(Output { json }) => {

@@ -15,7 +15,7 @@ use server::Source;
 use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
-use super::letters::letter;
+use super::letters::{invitation, letter, link_path};
 use crate::api::PortalCore;
 use crate::db::{
     Account, Actor, DbError, KnownLink, Letter, LinkPurpose, NewAccount, NewLink, NewPerson, NewSession,
@@ -26,9 +26,6 @@ use crate::token::{LinkToken, SessionToken};
 /// Links that nobody else waits for end soon.
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
-
-/// An invitation waits until somebody is back from their holidays.
-const INVITATION_LASTS: Duration = Duration::from_hours(14 * 24);
 
 /// How long somebody may think about which of several accounts they want.
 const CHOICE_LASTS: Duration = Duration::from_mins(10);
@@ -55,6 +52,15 @@ pub enum AccountRefusal {
     /// A person has a name.
     #[error("a name has 1 to {NAME_MAX} characters")]
     NotAName,
+    /// It is no country.
+    #[error("a country has two letters")]
+    NotALocation,
+    /// It is no product key, or a sign in it is wrong.
+    #[error("this is no key; look for a sign that was mistyped")]
+    NotAKey,
+    /// The key is for machines or hosts.
+    #[error("this key is for machines or hosts, which need no account")]
+    VolumeKey,
     /// The organisation decides about the address of a work account.
     #[error("the administrators of your organisation change the address of a work account")]
     WorkAccount,
@@ -108,7 +114,7 @@ pub async fn forgotten(
 }
 
 /// The address that somebody has typed, who may ask for a mail to it.
-fn asked(portal: &PortalCore, address: &str, source: Source) -> Result<Address, AccountRefusal> {
+pub(super) fn asked(portal: &PortalCore, address: &str, source: Source) -> Result<Address, AccountRefusal> {
     let now = portal.clock.monotonic();
     portal.asked_mails.look(source, now).map_err(AccountRefusal::Busy)?;
     let address = Address::new(address).ok_or(PeopleUnchanged::NotAnAddress)?;
@@ -136,7 +142,7 @@ fn reset(
 
 /// A link and the mail that it is in.
 #[expect(clippy::too_many_arguments, reason = "each is one thing that a link or its mail has")]
-fn mailed(
+pub(super) fn mailed(
     portal: &PortalCore,
     purpose: LinkPurpose,
     person: Option<PersonId>,
@@ -152,11 +158,6 @@ fn mailed(
     let letter = letter(language, mail, &values);
     let ends_at = portal.clock.now() + lasts;
     (NewLink { digest: secret.digest(), purpose, person, address, ends_at }, letter)
-}
-
-/// The path of the page that a link leads to.
-pub fn link_path(secret: &LinkToken) -> String {
-    format!("/link/{}", *secret.text())
 }
 
 /// What a link is for, if it can be used. Looking changes nothing.
@@ -438,7 +439,7 @@ pub async fn invite(
     let organisation = name_of_organisation(portal, person.organisation).await?;
     let address = Address::new(&person.address).ok_or(PeopleUnchanged::NotAnAddress)?;
     let person = NewPerson { name: name_of(&person.name)?, ..person };
-    let (secret, link) = invitation(portal, person.id, address, language, &organisation);
+    let (secret, link) = invited(portal, person.id, address, language, &organisation);
     portal.db.invite_person(person, roles, link, actor).await??;
     Ok(secret)
 }
@@ -457,7 +458,7 @@ pub async fn reset_password(
     let language = account.person.language.unwrap_or_default();
     let address = Address::new(&account.person.address).ok_or(PeopleUnchanged::NotAnAddress)?;
     let link = if account.password.is_none() {
-        invitation(portal, person, address, language, &organisation).1
+        invited(portal, person, address, language, &organisation).1
     } else {
         let values = [("organisation", organisation.as_str())];
         mailed(portal, LinkPurpose::Reset, Some(person), address, DAY, language, "reset", &values)
@@ -465,22 +466,17 @@ pub async fn reset_password(
     Ok(portal.db.reset_password(person, link, actor).await??)
 }
 
-fn invitation(
+fn invited(
     portal: &PortalCore,
     person: PersonId,
     address: Address,
     language: Language,
     organisation: &str,
 ) -> (LinkToken, (NewLink, Letter)) {
-    let secret = LinkToken::draw();
-    let link = portal.page(&link_path(&secret));
-    let values = [("organisation", organisation), ("link", link.as_str()), ("address", address.typed())];
-    let letter = letter(language, "invite", &values);
-    let (purpose, ends_at) = (LinkPurpose::Invite, portal.clock.now() + INVITATION_LASTS);
-    (
-        secret.clone(),
-        (NewLink { digest: secret.digest(), purpose, person: Some(person), address, ends_at }, letter),
-    )
+    let token = LinkToken::draw();
+    let link = portal.page(&link_path(&token));
+    let mail = invitation((&token, &link), (person, address), language, organisation, portal.clock.now());
+    (token, mail)
 }
 
 async fn name_of_organisation(

@@ -1,13 +1,16 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
 //! `staff/calls` lets the holders of tokens in, `staff/tokens` issues tokens. `staff/keys` issues and changes keys, `staff/orders` knows
-//! what was issued together. `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds
+//! what was issued together, `staff/administrators` invites those of organisations,
+//! `staff/offers` says what is sold to people. `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds
 //! products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
 
+mod administrators;
 mod calls;
 mod codes;
 mod keys;
 mod names;
+mod offers;
 mod orders;
 mod revocations;
 mod tokens;
@@ -218,6 +221,33 @@ impl PortalService for Staff {
         let shown = wire::organisation(&organisation);
         self.ask(self.portal.db.set_organisation(organisation, by)).await?.map_err(catalogue)?;
         Ok(Response::new(w::SetOrganisationResponse { organisation: Some(shown) }))
+    }
+
+    async fn invite_administrator(
+        &self,
+        request: Request<w::InviteAdministratorRequest>,
+    ) -> Result<Response<w::InviteAdministratorResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        let wanted = request.into_inner();
+        let organisation = self.organisation(&wanted.organisation).await?;
+        Ok(Response::new(administrators::invite(self, organisation, wanted, by).await?))
+    }
+
+    async fn set_offer(
+        &self,
+        request: Request<w::SetOfferRequest>,
+    ) -> Result<Response<w::SetOfferResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        offers::set(self, request.into_inner(), by).await?;
+        Ok(Response::new(w::SetOfferResponse {}))
+    }
+
+    async fn issue_subscription_keys(
+        &self,
+        request: Request<w::IssueSubscriptionKeysRequest>,
+    ) -> Result<Response<w::IssueSubscriptionKeysResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        Ok(Response::new(offers::issue_keys(self, request.into_inner(), by).await?))
     }
 
     async fn list_organisations(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kms_portal_rules::PersonId;
 use kms_portal_rules::addresses::Address;
+use kms_portal_rules::offers::Country;
 use kms_portal_rules::rights::{AdminRole, AdminRoles, LastGeneral};
 use kms_portal_texts::Language;
 use tokio::task::JoinSet;
@@ -51,7 +52,7 @@ impl World {
             link,
             id: PersonId::from_bytes(self.draw()),
             name: "Ann".into(),
-            location: None,
+            location: Country::from_code("NL"),
             language: Language::Dutch,
             password: PASSWORD_HASH.into(),
             at: self.now,
@@ -76,7 +77,7 @@ impl World {
     /// Somebody of the organisation, who cannot sign in.
     pub async fn employee_without_password(&self, to: &str, roles: &[AdminRole]) -> PersonId {
         let id = PersonId::from_bytes(self.draw());
-        let (organisation, location) = (Some(ORGANISATION), None);
+        let (organisation, location) = (Some(ORGANISATION), Country::from_code("NL"));
         let person = NewPerson { id, organisation, name: "Ann".into(), address: to.into(), location };
         let actor = self.staff();
         self.db.add_person(person, actor.clone()).await.unwrap().unwrap();

@@ -172,7 +172,7 @@ pub async fn administrators_see_the_changes_of_their_organisation_and_no_others(
     world.assign(&[general], SeatChange::Add(wanted(&["basic"])), world.person(general)).await.unwrap();
     let changes = world.db.changes_in(ORGANISATION, None, 50).await.unwrap();
     let what: Vec<_> = changes.iter().map(|change| change.what.as_str()).collect();
-    assert_eq!(what, ["assign", "set roles", "add person", "add subscription"]);
+    assert_eq!(what, ["assign", "set password", "set roles", "add person", "add subscription"]);
     assert_eq!(changes[0].subject, format!("basic for {general}"));
     let older = world.db.changes_in(ORGANISATION, Some(changes[1].number), 1).await.unwrap();
     assert_eq!(older, changes[2..3]);

@@ -206,7 +206,7 @@ impl Work for ListProducts {
     }
 }
 
-/// Every organisation, by name.
+/// Every organisation, by name. What people have bought for themselves is no customer's.
 pub(super) struct ListOrganisations;
 
 #[async_trait]
@@ -214,7 +214,8 @@ impl Work for ListOrganisations {
     type Done = Vec<Organisation>;
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<Vec<Organisation>, DbError> {
-        let rows = sql.rows("SELECT * FROM organisations ORDER BY name", &[]).await?;
+        let rows =
+            sql.rows("SELECT * FROM organisations WHERE kind <> 'household' ORDER BY name", &[]).await?;
         rows.iter().map(read_organisation).collect()
     }
 }

@@ -11,6 +11,7 @@ pub(super) mod devices;
 mod directory;
 pub(super) mod domains;
 mod groups;
+mod households;
 mod links;
 mod offers;
 pub(super) mod outbox;
@@ -21,6 +22,7 @@ mod retention;
 mod seats;
 mod sessions;
 mod standing;
+mod subscription_keys;
 mod subscriptions;
 mod webhooks;
 
@@ -29,7 +31,7 @@ use std::collections::BTreeMap;
 use kms_portal_rules::addresses::Address;
 use kms_portal_rules::life::{NotCancelled, NotRenewed};
 use kms_portal_rules::offers::{OfferName, Offers};
-use kms_portal_rules::rights::{Act, AdminRoles, Forbidden, LastGeneral, check};
+use kms_portal_rules::rights::{Act, AdminRole, AdminRoles, Forbidden, LastGeneral, check};
 use kms_portal_rules::seats::{Plan, SeatChange};
 use kms_portal_rules::{ApiTokenId, PersonId};
 use shared::ids::OrganisationId;
@@ -48,12 +50,14 @@ pub use api_calls::{CallKey, CallStart, GivenAnswer};
 pub use api_tokens::{KnownApiToken, NewApiToken, TokenRefused};
 pub use directory::{HeldSeat, ListedPerson, PeopleKind, PeopleSearch};
 pub use groups::{GroupChange, PeopleGroup};
+pub use households::SharedSubscription;
 pub use links::{KnownLink, Letter, LinkPurpose, NewLink};
 pub use offers::{NamedOffer, NamedService};
 pub use persons::{NewPerson, Person, PersonEdit, PersonFilter};
 pub use seats::Assignment;
 pub use sessions::{NewSession, SESSION_LASTS, Session};
 pub use standing::{OrganisationStanding, PeopleInConflict, PersonConflict, PoolStanding};
+pub use subscription_keys::{KeysNotIssued, NewSubscriptionKey, RedeemedKey, Redeemer};
 pub use subscriptions::{SoldSubscription, SubscriptionChange};
 pub use webhooks::WebhookTarget;
 
@@ -137,6 +141,27 @@ pub enum PeopleUnchanged {
     /// The link was used, has ended, or was mailed to an address that is not the person's any more.
     #[error("this link was used before, or has ended; ask for another one")]
     LinkEnded,
+    /// An address gets few links an hour.
+    #[error("this address got enough links for now; try again in an hour")]
+    TooManyLinks,
+    /// Only personal accounts share what people have bought for themselves.
+    #[error("this is for personal accounts")]
+    ForPersonalAccounts,
+    /// The person has this offer.
+    #[error("the person has this already")]
+    HasItAlready,
+    /// There is no seat left, or it is not offered where the person is.
+    #[error("no seat is free, or it is not offered where the person is")]
+    NoSeat,
+    /// No subscription begins with this key.
+    #[error("no such key is known")]
+    UnknownKey,
+    /// The vendor has blocked the key.
+    #[error("the vendor has blocked this key")]
+    KeyBlocked,
+    /// Somebody else has redeemed the key.
+    #[error("somebody else has redeemed this key")]
+    KeyRedeemed,
     /// A role is for the people of an organisation.
     #[error("a personal account has no roles")]
     PersonalAccount,
@@ -434,10 +459,17 @@ async fn roles_here(
     organisation: OrganisationId,
 ) -> Result<Option<AdminRoles>, DbError> {
     let here = "SELECT id FROM people WHERE id = $1 AND organisation = $2 AND blocked_at IS NULL AND deleted_at IS NULL";
-    if sql.row(here, &[person.as_bytes().into(), organisation.as_bytes().into()]).await?.is_none() {
-        return Ok(None);
+    if sql.row(here, &[person.as_bytes().into(), organisation.as_bytes().into()]).await?.is_some() {
+        return persons::roles(sql, person).await.map(Some);
     }
-    persons::roles(sql, person).await.map(Some)
+    Ok(is_owner(sql, person, organisation).await?.then(|| AdminRoles::of([AdminRole::General])))
+}
+
+/// Whether this is the household of a person who is neither blocked nor deleted.
+async fn is_owner(sql: &mut dyn Sql, person: PersonId, household: OrganisationId) -> Result<bool, DbError> {
+    let owner = "SELECT p.id FROM household_members m JOIN people p ON p.id = m.person WHERE m.household = $1 AND m.person = $2 \
+                 AND m.owner = 1 AND p.blocked_at IS NULL AND p.deleted_at IS NULL";
+    Ok(sql.row(owner, &[household.as_bytes().into(), person.as_bytes().into()]).await?.is_some())
 }
 
 /// Takes the lock of an organisation. What follows is true until the transaction ends.

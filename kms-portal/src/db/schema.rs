@@ -44,6 +44,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "changes of organisations", include_str!("migrations/013-organisation-changes.sql")),
     (14, "tokens of organisations", include_str!("migrations/014-api.sql")),
     (15, "passkeys", include_str!("migrations/015-passkeys.sql")),
+    (16, "subscription keys and households", include_str!("migrations/016-subscription-keys.sql")),
 ];
 
 /// What brings a database to this release. It refuses one that a newer release has been at.

@@ -5,8 +5,10 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-use shared::product_key::ProductKey;
+use kms_portal_rules::offers::OfferName;
+use sha2::{Digest as _, Sha256};
+use shared::ids::ProductId;
+use shared::product_key::{ProductKey, ProductTag};
 use zeroize::Zeroizing;
 
 /// Longer than a key, so no key has the same HMAC.
@@ -47,6 +49,12 @@ impl fmt::Debug for Pepper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pepper(..)")
     }
+}
+
+/// By what a key of an offer's subscriptions names it: the tag of the id that its name stands for.
+pub(crate) fn offer_tag(offer: &OfferName) -> ProductTag {
+    let digest = Sha256::new().chain_update(b"kms v1 offer").chain_update(offer.as_str()).finalize();
+    ProductTag::of(ProductId::from_slice(&digest[..16]).expect("an id has 16 bytes"))
 }
 
 /// HMAC-SHA-256 of a product key under the portal's pepper. Only the database compares it.

@@ -10,6 +10,7 @@ mod files;
 mod home;
 mod links;
 mod organisation;
+mod own_subscriptions;
 mod passkeys;
 mod register;
 mod sign_in;
@@ -51,6 +52,7 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         .merge(register::routes())
         .merge(links::routes())
         .merge(account::routes())
+        .merge(own_subscriptions::routes())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(FORM_MAX_BYTES))
         .layer(own)

@@ -147,6 +147,99 @@ pub struct SetOrganisationResponse {
     #[prost(message, optional, tag = "1")]
     pub organisation: ::core::option::Option<Organisation>,
 }
+/// Whom to invite.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InviteAdministratorRequest {
+    /// The organisation, by name or id.
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+    /// What the person is called.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// E-mail address of the person, by which they sign in.
+    #[prost(string, tag = "3")]
+    pub address: ::prost::alloc::string::String,
+    /// Language of the mail: en, nl, de or fr. Empty for en.
+    #[prost(string, tag = "4")]
+    pub language: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is done.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InviteAdministratorResponse {
+    /// The page on which the person chooses a password. It lets in whoever has it, once.
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+}
+/// A part of an offer that can be switched for each person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OfferedService {
+    /// Its name: letters, digits and dashes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What people call it.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// Services that nobody may have beside it.
+    #[prost(string, repeated, tag = "3")]
+    pub excludes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Services without which nobody may have it.
+    #[prost(string, repeated, tag = "4")]
+    pub requires: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Countries where it is not offered, as two letters.
+    #[prost(string, repeated, tag = "5")]
+    pub not_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What an offer is from now on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetOfferRequest {
+    /// Its name: letters, digits and dashes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What people call it.
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// On how many devices a person may use it.
+    #[prost(uint32, tag = "3")]
+    pub devices: u32,
+    /// Its services.
+    #[prost(message, repeated, tag = "4")]
+    pub services: ::prost::alloc::vec::Vec<OfferedService>,
+    /// Why.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is done.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetOfferResponse {}
+/// What keys are issued.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueSubscriptionKeysRequest {
+    /// The name of the offer.
+    #[prost(string, tag = "1")]
+    pub offer: ::prost::alloc::string::String,
+    /// For how many people each is.
+    #[prost(uint32, tag = "2")]
+    pub seats: u32,
+    /// How many days a subscription lasts, from the moment at which its key is redeemed.
+    #[prost(uint32, tag = "3")]
+    pub days: u32,
+    /// How many keys.
+    #[prost(uint32, tag = "4")]
+    pub count: u32,
+    /// Why.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// The keys.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct IssueSubscriptionKeysResponse {
+    /// Each with its number.
+    #[prost(message, repeated, tag = "1")]
+    pub keys: ::prost::alloc::vec::Vec<IssuedKey>,
+}
 /// Asks for organisations.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListOrganisationsRequest {
@@ -1180,6 +1273,88 @@ pub mod portal_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Adds a person as general administrator of an organisation, and mails an invitation. An organisation without one gets its first.
+        pub async fn invite_administrator(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InviteAdministratorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteAdministratorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/InviteAdministrator",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "InviteAdministrator"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds an offer for people, or changes all of it but its name.
+        pub async fn set_offer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOfferResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/SetOffer",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("kms.portal.v1.PortalService", "SetOffer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Issues keys by which subscriptions of an offer begin. This answer is the only place where they are ever shown.
+        pub async fn issue_subscription_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::IssueSubscriptionKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueSubscriptionKeysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/IssueSubscriptionKeys",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "kms.portal.v1.PortalService",
+                        "IssueSubscriptionKeys",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Issues keys. This answer is the only place where they are ever shown.
         pub async fn issue_keys(
             &mut self,
@@ -1799,6 +1974,30 @@ pub mod portal_service_server {
             tonic::Response<super::ListOrganisationsResponse>,
             tonic::Status,
         >;
+        /// Adds a person as general administrator of an organisation, and mails an invitation. An organisation without one gets its first.
+        async fn invite_administrator(
+            &self,
+            request: tonic::Request<super::InviteAdministratorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteAdministratorResponse>,
+            tonic::Status,
+        >;
+        /// Adds an offer for people, or changes all of it but its name.
+        async fn set_offer(
+            &self,
+            request: tonic::Request<super::SetOfferRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOfferResponse>,
+            tonic::Status,
+        >;
+        /// Issues keys by which subscriptions of an offer begin. This answer is the only place where they are ever shown.
+        async fn issue_subscription_keys(
+            &self,
+            request: tonic::Request<super::IssueSubscriptionKeysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueSubscriptionKeysResponse>,
+            tonic::Status,
+        >;
         /// Issues keys. This answer is the only place where they are ever shown.
         async fn issue_keys(
             &self,
@@ -2348,6 +2547,146 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListOrganisationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/InviteAdministrator" => {
+                    #[allow(non_camel_case_types)]
+                    struct InviteAdministratorSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::InviteAdministratorRequest>
+                    for InviteAdministratorSvc<T> {
+                        type Response = super::InviteAdministratorResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InviteAdministratorRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::invite_administrator(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InviteAdministratorSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/SetOffer" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetOfferSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::SetOfferRequest>
+                    for SetOfferSvc<T> {
+                        type Response = super::SetOfferResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetOfferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::set_offer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetOfferSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/IssueSubscriptionKeys" => {
+                    #[allow(non_camel_case_types)]
+                    struct IssueSubscriptionKeysSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::IssueSubscriptionKeysRequest>
+                    for IssueSubscriptionKeysSvc<T> {
+                        type Response = super::IssueSubscriptionKeysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::IssueSubscriptionKeysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::issue_subscription_keys(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IssueSubscriptionKeysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -20,6 +20,7 @@ on_both! {
     a_person_changes_what_is_their_own
     an_account_is_deleted_by_its_owner_and_not_by_a_forgotten_session
     a_work_account_keeps_the_address_that_its_organisation_gave
+    a_person_redeems_a_key_and_shares_what_came_of_it
 }
 
 async fn a_person_signs_in_and_out(site: Site) {
@@ -146,6 +147,8 @@ async fn a_stranger_registers_with_the_link_that_was_mailed(site: Site) {
     let form = |password| [("name", "Ann de Vries"), ("location", "nl"), ("password", password)];
     browser.post(&link, &form("short")).await.is(422).says("value=\"Ann de Vries\"").says("10 tekens");
     browser.post(&link, &form("Ann@EXAMPLE.com")).await.is(422).says("Kies een ander wachtwoord");
+    let nowhere = [("name", "Ann"), ("location", "Holland"), ("password", "paardenbloem")];
+    browser.post(&link, &nowhere).await.is(422).says("twee letters");
     let got = browser.post(&link, &form("paardenbloem")).await.is(303);
     browser.get(got.location()).await.says("Uw account is gemaakt");
     browser.get(&link).await.is(410).says("Deze link werkt niet meer");
@@ -249,4 +252,55 @@ async fn a_work_account_keeps_the_address_that_its_organisation_gave(site: Site)
     got.is(422).says("administrators of your organisation");
     browser.get("/account/name").await.is(405);
     site.browser().get("/account").await.is(303);
+}
+
+async fn a_person_redeems_a_key_and_shares_what_came_of_it(site: Site) {
+    site.world.shop().await;
+    let (ann, bob) = ("ann@example.com", "bob@example.com");
+    site.world.registered(ann).await;
+    site.world.registered(bob).await;
+    let key = site.world.basic_key(2).await.to_string();
+    let mut browser = site.signed_in(ann).await;
+    browser.get("/?language=en").await.is(200);
+    browser.get("/account/subscriptions").await.is(200).says("Nothing yet");
+    let redeem = "/account/subscriptions/redeem";
+    let typo = format!("{}{}", &key[..28], if key.ends_with('7') { '8' } else { '7' });
+    browser
+        .post(redeem, &[("key", &typo)])
+        .await
+        .is(422)
+        .says("mistyped")
+        .says("aria-describedby=\"key-hint key-fault\"");
+    let typed = key.to_lowercase().replace('-', "\u{2014}");
+    let got = browser.post(redeem, &[("key", &typed)]).await.is(303);
+    let page =
+        browser.get(got.location()).await.says("The subscription has begun").says("1 of 2 seats taken");
+    let id = page
+        .body
+        .split("name=\"subscription\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .to_owned();
+    let got = browser.post(redeem, &[("key", &key)]).await.is(303);
+    assert!(got.location().ends_with("done=again"), "{}", got.location());
+    let mut other = site.signed_in(bob).await;
+    other.get("/?language=en").await.is(200);
+    other.post(redeem, &[("key", &key)]).await.is(422).says("Somebody else has redeemed this key");
+    let share = [("subscription", id.as_str()), ("address", bob)];
+    other.post("/account/subscriptions/share", &share).await.is(404);
+    browser.post("/account/subscriptions/share", &share).await.is(200).says(bob);
+    let (subject, link) = mailed(&site, bob).await;
+    assert_eq!(subject, "Ann deelt basic met u");
+    let there = site.browser().get(&link).await.is(303).location().to_owned();
+    let sent = site.browser().get(&there).await.is(303).location().to_owned();
+    assert!(sent.starts_with("/sign-in?to=/shared/"), "{sent}");
+    other.get(&there).await.is(200).says("Ann shares basic with you").says(bob);
+    browser.post(&there, &[]).await.is(422).says("You have this already");
+    other.post(&there, &[]).await.is(303);
+    other.get("/account/subscriptions").await.says("Somebody shares this with you").never_says(ann);
+    browser.get("/account/subscriptions").await.says("2 of 2 seats taken").says("Take the seat of Ann back");
+    other.get(&there).await.is(410);
 }

@@ -35,16 +35,19 @@ pub enum LinkPurpose {
     Reset,
     /// It makes this the address of a person.
     Address,
+    /// It gives a seat of what somebody has bought for themselves.
+    Share,
     /// It signs in to one of several accounts whose password was right. It is never mailed.
     Choose,
 }
 
 impl LinkPurpose {
-    const ALL: [LinkPurpose; 5] = [
+    const ALL: [LinkPurpose; 6] = [
         LinkPurpose::Register,
         LinkPurpose::Invite,
         LinkPurpose::Reset,
         LinkPurpose::Address,
+        LinkPurpose::Share,
         LinkPurpose::Choose,
     ];
 
@@ -55,6 +58,7 @@ impl LinkPurpose {
             LinkPurpose::Invite => "invite",
             LinkPurpose::Reset => "reset",
             LinkPurpose::Address => "address",
+            LinkPurpose::Share => "share",
             LinkPurpose::Choose => "choose",
         }
     }
@@ -139,12 +143,12 @@ impl Work for SendLinks {
 
     async fn run(&self, sql: &mut dyn Sql) -> Result<(), DbError> {
         for link in &self.links {
-            if has_room(sql, &link.0.address, self.at).await? {
-                send(sql, link, self.at).await?;
-            }
+            send_one(sql, link, self.at).await?;
         }
         // A link of the last hour still counts.
         let ended = self.at - DAY;
+        let shares = "DELETE FROM shares WHERE link IN (SELECT digest FROM links WHERE ends_at < $1)";
+        sql.run(shares, &[ended.into()]).await?;
         sql.run("DELETE FROM links WHERE ends_at < $1", &[ended.into()]).await?;
         Ok(())
     }
@@ -165,6 +169,25 @@ impl Work for MakeLinks {
         }
         Ok(())
     }
+}
+
+/// Makes a link and mails it, unless its address has had its share. Returns whether it did.
+pub(super) async fn send_one(
+    sql: &mut dyn Sql,
+    link: &(NewLink, Letter),
+    at: Timestamp,
+) -> Result<bool, DbError> {
+    let has_room = has_room(sql, &link.0.address, at).await?;
+    if has_room {
+        send(sql, link, at).await?;
+    }
+    Ok(has_room)
+}
+
+/// Whether a link can be used.
+pub(super) async fn is_open(sql: &mut dyn Sql, digest: TokenDigest, at: Timestamp) -> Result<bool, DbError> {
+    let find = "SELECT digest FROM links WHERE digest = $1 AND used_at IS NULL AND $2 < ends_at";
+    Ok(sql.row(find, &[digest.as_bytes().into(), at.into()]).await?.is_some())
 }
 
 async fn has_room(sql: &mut dyn Sql, address: &Address, at: Timestamp) -> Result<bool, DbError> {

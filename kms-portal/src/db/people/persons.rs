@@ -261,9 +261,12 @@ pub(super) async fn end_sessions(
     Ok(())
 }
 
-/// Deletes a person. The lock of the organisation is taken.
+/// Deletes a person. The lock of the organisation is taken; a personal account may have seats of several households.
 pub(super) async fn remove(sql: &mut dyn Sql, person: &Person, now: Timestamp) -> Result<(), DbError> {
-    if let Some(organisation) = person.organisation {
+    let of = "SELECT DISTINCT organisation FROM seats WHERE person = $1 ORDER BY organisation";
+    for row in sql.rows(of, &[person.id.as_bytes().into()]).await? {
+        let organisation = row.bytes("organisation", OrganisationId::from_slice)?;
+        lock(sql, organisation).await?;
         seats::give_back_all(sql, organisation, person.id, now).await?;
     }
     let values = [person.id.as_bytes().into(), now.into()];
@@ -272,6 +275,7 @@ pub(super) async fn remove(sql: &mut dyn Sql, person: &Person, now: Timestamp) -
     for delete in [
         "DELETE FROM admin_roles WHERE person = $1",
         "DELETE FROM addresses WHERE person = $1",
+        "DELETE FROM shares WHERE link IN (SELECT digest FROM links WHERE person = $1)",
         "DELETE FROM credentials WHERE person = $1",
         "DELETE FROM sessions WHERE person = $1",
         "DELETE FROM links WHERE person = $1",

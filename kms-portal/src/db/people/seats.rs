@@ -97,11 +97,13 @@ pub(super) async fn members(
     if people.len() <= READ_ONE_BY_ONE {
         for person in people {
             let values = [person.as_bytes().into(), organisation.into()];
-            let find =
-                "SELECT id, location FROM people WHERE id = $1 AND organisation = $2 AND deleted_at IS NULL";
+            // Somebody of the organisation, or a member of the household.
+            let find = "SELECT id, location FROM people p WHERE id = $1 AND deleted_at IS NULL AND (organisation = $2 OR EXISTS \
+                        (SELECT 1 FROM household_members m WHERE m.household = $2 AND m.person = p.id))";
             let Some(row) = sql.row(find, &values).await? else { return Ok(None) };
             let mut member = read_member(&row)?;
-            let seats = sql.rows("SELECT * FROM seats WHERE person = $1", &values[..1]).await?;
+            let seats = "SELECT * FROM seats WHERE person = $1 AND organisation = $2";
+            let seats = sql.rows(seats, &values).await?;
             let groups = sql.rows("SELECT * FROM seat_groups WHERE person = $1", &values[..1]).await?;
             for row in &seats {
                 member.seats.insert(offer_in(row)?, read_seat(row)?);
@@ -144,9 +146,11 @@ pub(super) async fn give_back_all(
     now: Timestamp,
 ) -> Result<(), DbError> {
     let mut pools = pools(sql, organisation, now).await?;
-    let (values, offers) = ([person.as_bytes().into()], offers(sql).await?);
+    let values = [person.as_bytes().into(), organisation.as_bytes().into()];
+    let offers = offers(sql).await?;
     let mut member = Member { person, location: None, seats: BTreeMap::new() };
-    for row in sql.rows("SELECT * FROM seats WHERE person = $1", &values).await? {
+    let seats = "SELECT * FROM seats WHERE person = $1 AND organisation = $2";
+    for row in sql.rows(seats, &values).await? {
         let offer = offer_in(&row)?;
         if let Some(pool) = pools.get_mut(&offer) {
             pool.taken = pool.taken.saturating_sub(1);

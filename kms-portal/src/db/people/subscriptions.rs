@@ -200,6 +200,12 @@ impl Work for ListSubscriptions {
     }
 }
 
+/// One subscription.
+pub(super) async fn one(sql: &mut dyn Sql, id: SubscriptionId) -> Result<Option<SoldSubscription>, DbError> {
+    let found = sql.row("SELECT * FROM subscriptions WHERE id = $1", &[id.as_bytes().into()]).await?;
+    found.as_ref().map(read).transpose()
+}
+
 pub(super) async fn of(
     sql: &mut dyn Sql,
     organisation: OrganisationId,
@@ -253,7 +259,7 @@ async fn write(sql: &mut dyn Sql, subscription: &SoldSubscription) -> Result<(),
     Ok(())
 }
 
-fn read(row: &SqlRow) -> Result<SoldSubscription, DbError> {
+pub(super) fn read(row: &SqlRow) -> Result<SoldSubscription, DbError> {
     let length = |column| -> Result<Duration, DbError> {
         from_ms(row.get(column)?).ok_or_else(|| DbError::damaged(column))
     };

@@ -138,3 +138,40 @@ account-delete = Konto löschen
 account-delete-about = Das löscht das Konto von { $address }. Alle Sitzungen enden, und Ihre Geräte bekommen keine neuen Lizenzen.
 account-delete-work = Ihre Lizenzen gehen sofort an Ihre Organisation zurück. Ihre Daten werden 30 Tage aufbewahrt. In dieser Zeit können Ihre Administratoren das Konto wiederherstellen, ohne Lizenzen und Passwort.
 account-delete-personal = Ihre Daten werden 30 Tage aufbewahrt. In dieser Zeit kann der Hersteller das Konto wiederherstellen, ohne Passwort.
+mail-share-subject = { $who } teilt { $what } mit Ihnen
+mail-share-body =
+    { $who } möchte { $what } mit Ihnen teilen. Öffnen Sie innerhalb von 14 Tagen diesen Link, und melden Sie sich mit einem persönlichen Konto an oder registrieren Sie sich:
+
+    { $link }
+
+    Wenn Sie das nicht erwarten, tun Sie nichts.
+fault-no-key = Das ist kein Produktschlüssel. Suchen Sie nach einem falsch getippten Buchstaben oder einer falschen Ziffer.
+fault-volume-key = Dieser Schlüssel ist für Rechner oder Hosts. Geben Sie ihn dort ein; er braucht kein Konto.
+fault-key-unknown = Mit diesem Schlüssel beginnt kein Abonnement. Vergleichen Sie ihn mit dem, was Ihnen geschickt wurde.
+fault-key-blocked = Der Hersteller hat diesen Schlüssel gesperrt. Fragen Sie, wo Sie ihn gekauft haben.
+fault-key-redeemed = Jemand anders hat diesen Schlüssel eingelöst. Fragen Sie, wo Sie ihn gekauft haben.
+fault-no-seat = Es ist kein Platz mehr frei, oder es wird in Ihrem Land nicht angeboten. Fragen Sie, wer es mit Ihnen teilt.
+fault-has-it = Sie haben das schon.
+fault-personal = Das ist für persönliche Konten. Melden Sie sich mit einem an, oder registrieren Sie sich.
+own-title = Was Sie gekauft haben, und was mit Ihnen geteilt wird
+own-none = Noch nichts. Mit einem Schlüssel, den Sie gekauft haben, beginnt ein Abonnement.
+own-ends = Bezahlt bis { $day }
+own-seats = { $taken } von { $seats } Plätzen vergeben
+own-yours = Sie haben einen Platz.
+own-shared = Jemand teilt das mit Ihnen.
+own-people = Wer einen Platz hat
+own-leave = Meinen Platz zurückgeben
+own-remove = Den Platz von { $who } zurücknehmen
+own-share-with = E-Mail-Adresse der Person, mit der Sie es teilen
+own-share = Teilen
+own-key-title = Schlüssel einlösen
+own-key = Produktschlüssel
+own-key-hint = 25 Buchstaben und Ziffern in Gruppen zu fünf. Ein Schlüssel für Rechner oder Hosts wird dort eingegeben, nicht hier.
+own-redeem = Einlösen
+own-done-redeemed = Das Abonnement hat begonnen.
+own-done-again = Sie haben diesen Schlüssel schon eingelöst. Das kam dabei heraus.
+own-done-ended = Der Platz ist frei.
+shared-title = { $who } teilt { $what } mit Ihnen
+shared-about = Mit dem Konto { $address } bekommen Sie einen Platz davon.
+shared-accept = Annehmen
+fault-no-location = Geben Sie Ihr Land mit zwei Buchstaben ein, etwa NL, DE oder FR.

@@ -138,3 +138,40 @@ account-delete = Delete the account
 account-delete-about = This deletes the account of { $address }. All sessions end, and your devices get no new licences.
 account-delete-work = Your licences go back to your organisation at once. Your data is kept for 30 days. Within them, your administrators can restore the account, without its licences and password.
 account-delete-personal = Your data is kept for 30 days. Within them, the vendor can restore the account, without its password.
+mail-share-subject = { $who } shares { $what } with you
+mail-share-body =
+    { $who } wants to share { $what } with you. Open this link within 14 days, and sign in with a personal account or register for one:
+
+    { $link }
+
+    If you do not expect this, do nothing.
+fault-no-key = That is no product key. Look for a mistyped letter or digit.
+fault-volume-key = That key is for machines or hosts. Type it there; it needs no account.
+fault-key-unknown = No subscription begins with this key. Compare it with what you were sent.
+fault-key-blocked = The vendor has blocked this key. Ask where you bought it.
+fault-key-redeemed = Somebody else has redeemed this key. Ask where you bought it.
+fault-no-seat = No seat is free any more, or it is not offered in your country. Ask whoever shares it with you.
+fault-has-it = You have this already.
+fault-personal = This is for personal accounts. Sign in with one, or register for one.
+own-title = What you have bought, and what is shared with you
+own-none = Nothing yet. A key that you have bought begins a subscription.
+own-ends = Paid until { $day }
+own-seats = { $taken } of { $seats } seats taken
+own-yours = You have a seat.
+own-shared = Somebody shares this with you.
+own-people = Who has a seat
+own-leave = Give my seat back
+own-remove = Take the seat of { $who } back
+own-share-with = E-mail address of the person with whom you share it
+own-share = Share
+own-key-title = Redeem a key
+own-key = Product key
+own-key-hint = 25 letters and digits in groups of five. A key for machines or hosts is typed there, not here.
+own-redeem = Redeem
+own-done-redeemed = The subscription has begun.
+own-done-again = You have redeemed this key before. Here is what came of it.
+own-done-ended = The seat is free.
+shared-title = { $who } shares { $what } with you
+shared-about = With the account { $address } you get a seat of it.
+shared-accept = Accept
+fault-no-location = Type your country as two letters, such as NL, DE or FR.

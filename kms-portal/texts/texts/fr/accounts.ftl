@@ -138,3 +138,40 @@ account-delete = Supprimer le compte
 account-delete-about = Cela supprime le compte de { $address }. Toutes les sessions prennent fin, et vos appareils ne reçoivent plus de licences.
 account-delete-work = Vos licences reviennent aussitôt à votre organisation. Vos données sont gardées 30 jours. Pendant ce temps, vos administrateurs peuvent rétablir le compte, sans licences ni mot de passe.
 account-delete-personal = Vos données sont gardées 30 jours. Pendant ce temps, l’éditeur peut rétablir le compte, sans mot de passe.
+mail-share-subject = { $who } partage { $what } avec vous
+mail-share-body =
+    { $who } veut partager { $what } avec vous. Ouvrez ce lien dans les 14 jours, et connectez-vous avec un compte personnel ou inscrivez-vous :
+
+    { $link }
+
+    Si vous ne vous y attendez pas, ne faites rien.
+fault-no-key = Ce n’est pas une clé de produit. Cherchez une lettre ou un chiffre mal saisi.
+fault-volume-key = Cette clé est pour des machines ou des hôtes. Saisissez-la là-bas ; elle ne demande pas de compte.
+fault-key-unknown = Aucun abonnement ne commence avec cette clé. Comparez-la avec ce qui vous a été envoyé.
+fault-key-blocked = L’éditeur a bloqué cette clé. Demandez là où vous l’avez achetée.
+fault-key-redeemed = Quelqu’un d’autre a utilisé cette clé. Demandez là où vous l’avez achetée.
+fault-no-seat = Plus aucune place n’est libre, ou ce n’est pas proposé dans votre pays. Demandez à la personne qui le partage avec vous.
+fault-has-it = Vous l’avez déjà.
+fault-personal = C’est pour les comptes personnels. Connectez-vous avec un tel compte, ou inscrivez-vous.
+own-title = Ce que vous avez acheté, et ce qui est partagé avec vous
+own-none = Rien pour le moment. Une clé que vous avez achetée commence un abonnement.
+own-ends = Payé jusqu’au { $day }
+own-seats = { $taken } places prises sur { $seats }
+own-yours = Vous avez une place.
+own-shared = Quelqu’un partage ceci avec vous.
+own-people = Qui a une place
+own-leave = Rendre ma place
+own-remove = Reprendre la place de { $who }
+own-share-with = Adresse électronique de la personne avec qui vous le partagez
+own-share = Partager
+own-key-title = Utiliser une clé
+own-key = Clé de produit
+own-key-hint = 25 lettres et chiffres en groupes de cinq. Une clé pour des machines ou des hôtes se saisit là-bas, pas ici.
+own-redeem = Utiliser
+own-done-redeemed = L’abonnement a commencé.
+own-done-again = Vous avez déjà utilisé cette clé. Voici ce qu’elle a donné.
+own-done-ended = La place est libre.
+shared-title = { $who } partage { $what } avec vous
+shared-about = Avec le compte { $address }, vous en recevez une place.
+shared-accept = Accepter
+fault-no-location = Saisissez votre pays en deux lettres, comme NL, DE ou FR.

@@ -138,3 +138,40 @@ account-delete = Het account verwijderen
 account-delete-about = Dit verwijdert het account van { $address }. Alle sessies eindigen, en uw apparaten krijgen geen nieuwe licenties.
 account-delete-work = Uw licenties gaan meteen terug naar uw organisatie. Uw gegevens worden 30 dagen bewaard. In die tijd kunnen uw beheerders het account herstellen, zonder licenties en wachtwoord.
 account-delete-personal = Uw gegevens worden 30 dagen bewaard. In die tijd kan de leverancier het account herstellen, zonder wachtwoord.
+mail-share-subject = { $who } deelt { $what } met u
+mail-share-body =
+    { $who } wil { $what } met u delen. Open binnen 14 dagen deze link, en meld u aan met een persoonlijk account of registreer u:
+
+    { $link }
+
+    Verwacht u dit niet, doe dan niets.
+fault-no-key = Dat is geen productsleutel. Zoek naar een verkeerd getypte letter of een verkeerd cijfer.
+fault-volume-key = Die sleutel is voor computers of hosts. Typ hem daar; er is geen account voor nodig.
+fault-key-unknown = Met deze sleutel begint geen abonnement. Vergelijk hem met wat u is gestuurd.
+fault-key-blocked = De leverancier heeft deze sleutel geblokkeerd. Vraag waar u hem hebt gekocht.
+fault-key-redeemed = Iemand anders heeft deze sleutel ingewisseld. Vraag waar u hem hebt gekocht.
+fault-no-seat = Er is geen plaats meer vrij, of dit wordt in uw land niet aangeboden. Vraag degene die het met u deelt.
+fault-has-it = U hebt dit al.
+fault-personal = Dit is voor persoonlijke accounts. Meld u met zo'n account aan, of registreer u.
+own-title = Wat u hebt gekocht, en wat met u wordt gedeeld
+own-none = Nog niets. Met een sleutel die u hebt gekocht begint een abonnement.
+own-ends = Betaald tot { $day }
+own-seats = { $taken } van { $seats } plaatsen bezet
+own-yours = U hebt een plaats.
+own-shared = Iemand deelt dit met u.
+own-people = Wie een plaats heeft
+own-leave = Mijn plaats teruggeven
+own-remove = De plaats van { $who } terugnemen
+own-share-with = E-mailadres van degene met wie u het deelt
+own-share = Delen
+own-key-title = Een sleutel inwisselen
+own-key = Productsleutel
+own-key-hint = 25 letters en cijfers in groepen van vijf. Een sleutel voor computers of hosts wordt daar getypt, niet hier.
+own-redeem = Inwisselen
+own-done-redeemed = Het abonnement is begonnen.
+own-done-again = U hebt deze sleutel al eerder ingewisseld. Dit kwam ervan.
+own-done-ended = De plaats is vrij.
+shared-title = { $who } deelt { $what } met u
+shared-about = Met het account { $address } krijgt u er een plaats van.
+shared-accept = Aannemen
+fault-no-location = Typ uw land als twee letters, zoals NL, DE of FR.

@@ -74,18 +74,21 @@ async fn show(State(web): State<Web>, visitor: Visitor, Path(text): Path<String>
     let frame = visitor.frame();
     let done = async {
         let Some((token, link)) = known(&web, &text).await? else { return Ok(ended(&frame)) };
+        if link.purpose == LinkPurpose::Share {
+            return Ok(Redirect::to(&format!("/shared/{}", *token.text())).into_response());
+        }
         Ok(form(frame.clone(), &token, link, StatusCode::OK, LinkForm::default(), None))
     };
     answer(&web, &frame, done.await)
 }
 
-async fn known(web: &Web, text: &str) -> Result<Option<(LinkToken, KnownLink)>, PageRefusal> {
+pub(super) async fn known(web: &Web, text: &str) -> Result<Option<(LinkToken, KnownLink)>, PageRefusal> {
     let Some(token) = LinkToken::parse(text) else { return Ok(None) };
     let link = accounts::look_at_link(&web.portal, &token).await?;
     Ok(link.filter(|link| link.purpose != LinkPurpose::Choose).map(|link| (token, link)))
 }
 
-fn ended(frame: &Frame) -> Response {
+pub(super) fn ended(frame: &Frame) -> Response {
     page_with(StatusCode::GONE, &EndedPage { frame: frame.clone() })
 }
 
@@ -135,8 +138,8 @@ async fn used(
     let LinkForm { name, location, password } = typed;
     match purpose {
         LinkPurpose::Register => {
-            let location = Country::from_code(location.trim());
-            accounts::finish_registration(portal, token, name, password, location, language).await?;
+            let location = Country::from_code(location.trim()).ok_or(AccountRefusal::NotALocation)?;
+            accounts::finish_registration(portal, token, name, password, Some(location), language).await?;
             Ok("/sign-in?done=registered")
         }
         LinkPurpose::Invite | LinkPurpose::Reset => {
@@ -147,6 +150,7 @@ async fn used(
             accounts::confirm_address(portal, token).await?;
             Ok("/account?done=address")
         }
-        LinkPurpose::Choose => Err(PeopleUnchanged::LinkEnded.into()),
+        // It has a page of its own.
+        LinkPurpose::Share | LinkPurpose::Choose => Err(PeopleUnchanged::LinkEnded.into()),
     }
 }
