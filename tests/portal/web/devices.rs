@@ -22,7 +22,7 @@ on_both! {
 }
 
 /// A machine at this address shows a code.
-async fn code(site: &Site, address: [u8; 4], name: &str) -> String {
+pub(super) async fn code(site: &Site, address: [u8; 4], name: &str) -> String {
     let identity = SecretKey::from_seed(&rand::random());
     let machine_key = identity.public();
     let ask = AccountAsk {

@@ -68,3 +68,11 @@ async fn passkeys_in_a_browser() {
     site.world.employee("ann@example.com", &[]).await;
     tell("passkeys.mjs", &site, &["ann@example.com", PASSWORD]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_in_a_browser() {
+    let site = site().await;
+    let (_, address, _) = site.world.device_user().await;
+    let code = super::devices::code(&site, [203, 0, 113, 7], "laptop").await;
+    tell("devices.mjs", &site, &[&address, PASSWORD, &code]).await;
+}
