@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn every_text_that_a_page_names_is_there() {
-        let (english, mut all) = (PortalTexts::new(Language::English), Vec::new());
+        let (mut english, mut all) = (Vec::new(), Vec::new());
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../texts/texts/en"), &mut english);
+        let english = english.join("\n");
+        let is_there = |key: &str| english.lines().any(|line| line.starts_with(&format!("{key} =")));
         for folder in ["src", "templates"] {
             files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut all);
         }
@@ -121,7 +124,7 @@ mod tests {
         for text in &all {
             for call in [".t(\"", ".t1(\"", ".t2(\""] {
                 for key in text.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
-                    assert!(key.is_empty() || english.of(key, &[]) != key, "{key}");
+                    assert!(key.is_empty() || is_there(key), "{key}");
                     named += 1;
                 }
             }
