@@ -18,6 +18,7 @@ mod revoking;
 mod selling;
 mod staff;
 pub(crate) mod stage;
+mod subscriptions;
 mod wizard;
 
 use std::fs::{self, Permissions};

@@ -89,6 +89,13 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal key free 3F8K-9QWX 9d0af0a5e1c24d86b7f3a2c4d5e6f708",
     ),
     (
+        "subscription",
+        "kms-portal subscription add \"Example Works\" --offer team --seats 50 --ends 2028-01-01\n\
+         kms-portal subscription list \"Example Works\"\n\
+         kms-portal subscription renew \"Example Works\" \\\n    5d2c7c1f6a0e4b8f9a3b2c1d0e9f8a7b --ends 2029-01-01\n\
+         kms-portal subscription disable \"Example Works\" \\\n    5d2c7c1f6a0e4b8f9a3b2c1d0e9f8a7b --note \"invoice 7 is open\"",
+    ),
+    (
         "token",
         "kms-portal token issue --name CI --role seller --out ci.token\n\
          kms-portal token list\n\

@@ -20,6 +20,7 @@ mod remote;
 mod revocations;
 mod shown;
 mod staff;
+mod subscriptions;
 mod tokens;
 mod upkeep;
 
@@ -132,6 +133,11 @@ enum AskingVerb {
     Key {
         #[command(subcommand)]
         command: keys::KeyVerb,
+    },
+    /// Sell, renew, disable and list subscriptions of organisations, for their people.
+    Subscription {
+        #[command(subcommand)]
+        command: subscriptions::SubscriptionVerb,
     },
     /// Issue, list and revoke tokens, for people and programs that ask over the network.
     Token {
@@ -342,6 +348,7 @@ fn ask_portal(at: &PortalAt, verb: AskingVerb) -> Result<String, Failure> {
         AskingVerb::Organisation { command } => organisations::run(at, command),
         AskingVerb::Offer { command } => offers::run(at, command),
         AskingVerb::Key { command } => keys::run(at, command),
+        AskingVerb::Subscription { command } => subscriptions::run(at, command),
         AskingVerb::Token { command } => tokens::run(at, command),
         AskingVerb::Answer(wanted) => answer::answer(at, &wanted),
         AskingVerb::Confirm(call) => confirm::confirm(at, &call),

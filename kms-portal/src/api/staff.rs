@@ -1,8 +1,8 @@
 //! `kms.portal.v1` for the vendor's staff. Every change is recorded in its own transaction, with who made it and why.
 //!
 //! `staff/calls` lets the holders of tokens in, `staff/tokens` issues tokens. `staff/keys` issues and changes keys, `staff/orders` knows
-//! what was issued together, `staff/administrators` invites those of organisations,
-//! `staff/offers` says what is sold to people. `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds
+//! what was issued together, `staff/administrators` invites those of organisations, `staff/offers` says what is sold to people,
+//! `staff/subscriptions` sells it. `staff/codes` confirms what was read aloud, `staff/revocations` takes back what was sold. `staff/names` finds
 //! products, organisations and keys by what people write; `staff/wire` converts rows for the wire.
 
 mod administrators;
@@ -13,6 +13,7 @@ mod names;
 mod offers;
 mod orders;
 mod revocations;
+mod subscriptions;
 mod tokens;
 mod wire;
 
@@ -248,6 +249,29 @@ impl PortalService for Staff {
     ) -> Result<Response<w::IssueSubscriptionKeysResponse>, Status> {
         let by = self.by(&request, &request.get_ref().note)?;
         Ok(Response::new(offers::issue_keys(self, request.into_inner(), by).await?))
+    }
+
+    async fn list_subscriptions(
+        &self,
+        request: Request<w::ListSubscriptionsRequest>,
+    ) -> Result<Response<w::ListSubscriptionsResponse>, Status> {
+        Ok(Response::new(subscriptions::list(self, request.into_inner()).await?))
+    }
+
+    async fn add_subscription(
+        &self,
+        request: Request<w::AddSubscriptionRequest>,
+    ) -> Result<Response<w::AddSubscriptionResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        Ok(Response::new(subscriptions::add(self, request.into_inner(), by).await?))
+    }
+
+    async fn change_subscription(
+        &self,
+        request: Request<w::ChangeSubscriptionRequest>,
+    ) -> Result<Response<w::ChangeSubscriptionResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        Ok(Response::new(subscriptions::change(self, request.into_inner(), by).await?))
     }
 
     async fn list_organisations(

@@ -260,6 +260,119 @@ pub struct ListOrganisationsResponse {
     #[prost(bool, tag = "2")]
     pub more: bool,
 }
+/// A subscription of an organisation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Subscription {
+    /// Its id, 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub id: ::prost::bytes::Bytes,
+    /// The name of what was bought.
+    #[prost(string, tag = "2")]
+    pub offer: ::prost::alloc::string::String,
+    /// How many people may have it.
+    #[prost(uint32, tag = "3")]
+    pub seats: u32,
+    /// From when on it licenses people.
+    #[prost(int64, tag = "4")]
+    pub starts_at: i64,
+    /// The first instant after its term.
+    #[prost(int64, tag = "5")]
+    pub ends_at: i64,
+    /// Whether billing is to renew it.
+    #[prost(bool, tag = "6")]
+    pub renews: bool,
+    /// Where it stands now: ahead, active, expired, disabled-by-term, disabled-by-cancellation, disabled-by-vendor, ended.
+    #[prost(string, tag = "7")]
+    pub stage: ::prost::alloc::string::String,
+    /// When that changes by itself; 0 if it does not.
+    #[prost(int64, tag = "8")]
+    pub stage_until: i64,
+}
+/// Asks for the subscriptions of an organisation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSubscriptionsRequest {
+    /// The organisation, by name or id.
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+}
+/// Subscriptions.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSubscriptionsResponse {
+    /// In the order of their ends.
+    #[prost(message, repeated, tag = "1")]
+    pub subscriptions: ::prost::alloc::vec::Vec<Subscription>,
+}
+/// What is sold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddSubscriptionRequest {
+    /// The organisation, by name or id.
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+    /// The name of the offer.
+    #[prost(string, tag = "2")]
+    pub offer: ::prost::alloc::string::String,
+    /// How many people may have it.
+    #[prost(uint32, tag = "3")]
+    pub seats: u32,
+    /// The first instant after its term.
+    #[prost(int64, tag = "4")]
+    pub ends_at: i64,
+    /// Whether billing is to renew it.
+    #[prost(bool, tag = "5")]
+    pub renews: bool,
+    /// Why.
+    #[prost(string, tag = "6")]
+    pub note: ::prost::alloc::string::String,
+}
+/// It is sold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddSubscriptionResponse {
+    /// The subscription.
+    #[prost(message, optional, tag = "1")]
+    pub subscription: ::core::option::Option<Subscription>,
+}
+/// What becomes of a subscription.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeSubscriptionRequest {
+    /// The organisation, by name or id.
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+    /// The id of the subscription, 16 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub id: ::prost::bytes::Bytes,
+    /// Why.
+    #[prost(string, tag = "7")]
+    pub note: ::prost::alloc::string::String,
+    /// What is done.
+    #[prost(oneof = "change_subscription_request::Change", tags = "3, 4, 5, 6")]
+    pub change: ::core::option::Option<change_subscription_request::Change>,
+}
+/// Nested message and enum types in `ChangeSubscriptionRequest`.
+pub mod change_subscription_request {
+    /// What is done.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Change {
+        /// A term was paid that ends at this instant.
+        #[prost(int64, tag = "3")]
+        PaidUntil(i64),
+        /// It gets this number of seats. Nobody loses one.
+        #[prost(uint32, tag = "4")]
+        Seats(u32),
+        /// It is disabled, or enabled again.
+        #[prost(bool, tag = "5")]
+        Disabled(bool),
+        /// It is cancelled, or the cancellation is taken back.
+        #[prost(bool, tag = "6")]
+        Cancelled(bool),
+    }
+}
+/// It is done.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeSubscriptionResponse {
+    /// The subscription as it is now.
+    #[prost(message, optional, tag = "1")]
+    pub subscription: ::core::option::Option<Subscription>,
+}
 /// Asks for the organisations that have numbers of their own.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListNumbersRequest {
@@ -1355,6 +1468,87 @@ pub mod portal_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// The subscriptions of an organisation.
+        pub async fn list_subscriptions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSubscriptionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSubscriptionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ListSubscriptions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "ListSubscriptions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds a subscription of an organisation.
+        pub async fn add_subscription(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddSubscriptionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddSubscriptionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/AddSubscription",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "AddSubscription"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Renews, resizes, disables, enables or cancels a subscription.
+        pub async fn change_subscription(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChangeSubscriptionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangeSubscriptionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/kms.portal.v1.PortalService/ChangeSubscription",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("kms.portal.v1.PortalService", "ChangeSubscription"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Issues keys. This answer is the only place where they are ever shown.
         pub async fn issue_keys(
             &mut self,
@@ -1996,6 +2190,30 @@ pub mod portal_service_server {
             request: tonic::Request<super::IssueSubscriptionKeysRequest>,
         ) -> std::result::Result<
             tonic::Response<super::IssueSubscriptionKeysResponse>,
+            tonic::Status,
+        >;
+        /// The subscriptions of an organisation.
+        async fn list_subscriptions(
+            &self,
+            request: tonic::Request<super::ListSubscriptionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSubscriptionsResponse>,
+            tonic::Status,
+        >;
+        /// Adds a subscription of an organisation.
+        async fn add_subscription(
+            &self,
+            request: tonic::Request<super::AddSubscriptionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddSubscriptionResponse>,
+            tonic::Status,
+        >;
+        /// Renews, resizes, disables, enables or cancels a subscription.
+        async fn change_subscription(
+            &self,
+            request: tonic::Request<super::ChangeSubscriptionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangeSubscriptionResponse>,
             tonic::Status,
         >;
         /// Issues keys. This answer is the only place where they are ever shown.
@@ -2687,6 +2905,144 @@ pub mod portal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = IssueSubscriptionKeysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ListSubscriptions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSubscriptionsSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ListSubscriptionsRequest>
+                    for ListSubscriptionsSvc<T> {
+                        type Response = super::ListSubscriptionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSubscriptionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::list_subscriptions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSubscriptionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/AddSubscription" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddSubscriptionSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::AddSubscriptionRequest>
+                    for AddSubscriptionSvc<T> {
+                        type Response = super::AddSubscriptionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddSubscriptionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::add_subscription(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddSubscriptionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/kms.portal.v1.PortalService/ChangeSubscription" => {
+                    #[allow(non_camel_case_types)]
+                    struct ChangeSubscriptionSvc<T: PortalService>(pub Arc<T>);
+                    impl<
+                        T: PortalService,
+                    > tonic::server::UnaryService<super::ChangeSubscriptionRequest>
+                    for ChangeSubscriptionSvc<T> {
+                        type Response = super::ChangeSubscriptionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ChangeSubscriptionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PortalService>::change_subscription(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ChangeSubscriptionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
