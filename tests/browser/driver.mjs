@@ -55,11 +55,11 @@ class Driver {
     return page;
   }
 
-  /** Looks at the page that is open, in every form. */
+  /** Looks at the page that is open: light on a desktop, dark on a phone; both in both, if there are pictures to be kept. */
   async look(page, name) {
-    for (const [size, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+    for (const [size, viewport, usual] of [["desktop", DESKTOP, "light"], ["phone", PHONE, "dark"]]) {
       await page.setViewportSize(viewport);
-      for (const colorScheme of ["light", "dark"]) {
+      for (const colorScheme of this.pictures ? ["light", "dark"] : [usual]) {
         await page.emulateMedia({ colorScheme });
         await this.#accessible(page, `${name}, ${size}, ${colorScheme}`);
         const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -10,6 +10,7 @@ use kms_portal::battery::PASSWORD;
 use tokio::process::Command;
 
 use super::Site;
+use crate::dev::DevPortal;
 
 /// The folder of the packages, or what is missing for a browser.
 fn packages() -> Result<PathBuf, String> {
@@ -32,7 +33,7 @@ fn packages() -> Result<PathBuf, String> {
 }
 
 /// Tells a story of `tests/browser` at this site.
-async fn tell(story: &str, site: &Site, more: &[&str]) {
+async fn tell(story: &str, url: &str, more: &[&str]) {
     let packages = match packages() {
         Ok(packages) => packages,
         Err(missing) => {
@@ -46,7 +47,7 @@ async fn tell(story: &str, site: &Site, more: &[&str]) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser").join(story);
     let pictures = std::env::var_os("KMS_PICTURES").unwrap_or_default();
     let mut told = Command::new("node");
-    told.arg(file).arg(site.url()).arg(pictures).args(more);
+    told.arg(file).arg(url).arg(pictures).args(more);
     let told = told.env("KMS_BROWSER", packages).kill_on_drop(true).output();
     let told = tokio::time::timeout(std::time::Duration::from_mins(3), told).await.unwrap().unwrap();
     let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
@@ -59,14 +60,23 @@ async fn site() -> Site {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_page_in_a_browser() {
-    tell("frame.mjs", &site().await, &[]).await;
+    tell("frame.mjs", &site().await.url(), &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn passkeys_in_a_browser() {
     let site = site().await;
     site.world.employee("ann@example.com", &[]).await;
-    tell("passkeys.mjs", &site, &["ann@example.com", PASSWORD]).await;
+    tell("passkeys.mjs", &site.url(), &["ann@example.com", PASSWORD]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_in_a_browser() {
+    let portal = DevPortal::start(None);
+    let ada = &portal.said["people"][0];
+    let [url, address, password] =
+        [&portal.said["url"], &ada["address"], &ada["password"]].map(|said| said.as_str().unwrap());
+    tell("administrator.mjs", url, &[address, password]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
