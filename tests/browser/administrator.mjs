@@ -17,6 +17,7 @@ try {
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
   await page.waitForURL("**/organisation");
+  await page.waitForLoadState();
 
   const seen = new Map();
   const waiting = ["/organisation", "/account"];

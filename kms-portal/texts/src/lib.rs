@@ -22,7 +22,7 @@ macro_rules! subjects {
 }
 
 // A new subject is listed here, and has a file in each of the four languages.
-subjects! { "accounts" "devices" "domains" "frame" "licences" "organisation" "passkeys" "people" "subscriptions" }
+subjects! { "accounts" "devices" "domains" "frame" "licences" "organisation" "passkeys" "people" "subscriptions" "tokens" }
 
 /// The texts of one language.
 pub struct PortalTexts {

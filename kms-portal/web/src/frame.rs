@@ -97,8 +97,6 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::*;
-
     /// Every file in a folder and in those below.
     fn files(folder: &Path, found: &mut Vec<String>) {
         for file in fs::read_dir(folder).unwrap() {

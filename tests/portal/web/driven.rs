@@ -84,5 +84,5 @@ async fn devices_in_a_browser() {
     let site = site().await;
     let (_, address, _) = site.world.device_user().await;
     let code = super::devices::code(&site, [203, 0, 113, 7], "laptop").await;
-    tell("devices.mjs", &site, &[&address, PASSWORD, &code]).await;
+    tell("devices.mjs", &site.url(), &[&address, PASSWORD, &code]).await;
 }

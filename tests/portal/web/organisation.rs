@@ -20,6 +20,7 @@ use super::{Browser, Site, on_both};
 on_both! {
     every_page_wants_its_role_and_no_role_reaches_another_organisation
     people_are_found_added_blocked_and_let_in_again
+    a_token_is_shown_once_and_taken_back
     a_deleted_person_comes_back_with_another_address_and_without_licences
     what_is_done_for_many_is_what_the_preview_said
     a_file_of_addresses_is_read_and_no_cell_comes_back_as_a_formula
@@ -449,4 +450,27 @@ async fn keys_and_changes_are_shown_by_the_names_that_people_know(site: Site) {
     access.post(&format!("{}/block", person_path(ann)), &[("blocked", "yes")]).await.is(303);
     let got = access.get("/organisation/audit").await.is(200).says("Person blocked");
     got.says("Ann Smith &#60;ann@example.com&#62;").never_says(&ann.to_string());
+}
+
+async fn a_token_is_shown_once_and_taken_back(site: Site) {
+    let mut browser = site.admin(AdminRole::General).await;
+    let path = "/organisation/tokens";
+    browser
+        .post(path, &[("name", " "), ("role", "service"), ("days", "30")])
+        .await
+        .is(422)
+        .says("A name has");
+    browser.post(path, &[("name", "CI"), ("role", "service"), ("days", "9999")]).await.is(422);
+    let made = browser.post(path, &[("name", "CI <b>"), ("role", "service"), ("days", "30")]).await.is(200);
+    let token = made.body.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let mut program = site.browser();
+    program.headers.push(("authorization", format!("Bearer {token}")));
+    program.get("/api/v1/people").await.is(200);
+    program.get("/api/v1/tokens").await.is(403);
+    let page = browser.get(path).await.is(200).says("CI &#60;b&#62;").never_says(&token);
+    let id = page.body.split("name=\"id\" value=\"").nth(1).unwrap()[..32].to_owned();
+    let there =
+        browser.post("/organisation/tokens/revoke", &[("id", &id)]).await.is(303).location().to_owned();
+    browser.get(&there).await.is(200).says("The token was revoked").never_says("CI &#60;b&#62;");
+    program.get("/api/v1/people").await.is(401);
 }

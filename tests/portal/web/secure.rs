@@ -65,7 +65,7 @@ async fn a_browser_speaks_http_1_or_2_by_tls() {
     let stream = open(&authority, &site, &["h2", "http/1.1"]).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (mut sender, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let page = sender.send_request(first_page("https://licenses.example.com/")).await.unwrap();
     assert_eq!(page.status(), 200);

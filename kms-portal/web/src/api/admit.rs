@@ -23,7 +23,7 @@ const USE_NOTED: Duration = Duration::from_hours(1);
 
 /// The program that calls.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
+pub(super) struct ApiCaller {
     /// Its token.
     pub(super) token: ApiTokenId,
     /// For whom it acts.
@@ -31,7 +31,7 @@ pub(super) struct Caller {
     name: String,
 }
 
-impl Caller {
+impl ApiCaller {
     /// As whom it changes something.
     pub(super) fn actor(&self, web: &Web) -> Actor {
         let who = format!("token {}", self.name);
@@ -56,7 +56,12 @@ pub(super) async fn admit(
     }
 }
 
-async fn caller(web: &Web, act: Act, headers: &HeaderMap, source: Option<Source>) -> Result<Caller, Problem> {
+async fn caller(
+    web: &Web,
+    act: Act,
+    headers: &HeaderMap,
+    source: Option<Source>,
+) -> Result<ApiCaller, Problem> {
     let remedy =
         "send `Authorization: Bearer` and a token that a general administrator of the organisation has made";
     let shown = headers.get(AUTHORIZATION).ok_or(Problem::new(ProblemKind::NoToken, remedy))?;
@@ -80,7 +85,7 @@ async fn caller(web: &Web, act: Act, headers: &HeaderMap, source: Option<Source>
         ended => Problem::new(ProblemKind::TokenEnded, ended.to_string()),
     })?;
     note_use(web, &known).await;
-    Ok(Caller { token: known.id, organisation: known.organisation, name: known.name })
+    Ok(ApiCaller { token: known.id, organisation: known.organisation, name: known.name })
 }
 
 /// Notes when a token was used. If that cannot be written, the call is answered all the same.

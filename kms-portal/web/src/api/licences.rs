@@ -11,7 +11,7 @@ use kms_portal::rules::seats::{IfNotAll, SeatChange, WantedSeats};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::admit::Caller;
+use super::admit::ApiCaller;
 use super::problem::{Problem, ProblemKind};
 use super::wire::{ApiPlan, JsonBody, id, ids_schema};
 use crate::Web;
@@ -62,7 +62,7 @@ pub(super) struct LicencesToTake {
 
 pub(super) async fn assign(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToGive>,
 ) -> Result<Json<ApiPlan>, Problem> {
     let change = SeatChange::Add(seats(&wanted.offers)?);
@@ -71,7 +71,7 @@ pub(super) async fn assign(
 
 pub(super) async fn replace(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToGive>,
 ) -> Result<Json<ApiPlan>, Problem> {
     let change = SeatChange::Replace(seats(&wanted.offers)?);
@@ -80,7 +80,7 @@ pub(super) async fn replace(
 
 pub(super) async fn revoke(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToTake>,
 ) -> Result<Json<ApiPlan>, Problem> {
     let offers = wanted.offers.iter().map(|name| offer(name)).collect::<Result<_, _>>()?;
@@ -90,7 +90,7 @@ pub(super) async fn revoke(
 
 async fn carry_out(
     web: &Web,
-    caller: &Caller,
+    caller: &ApiCaller,
     people: &[String],
     change: SeatChange,
     if_not_enough: IfNotEnough,

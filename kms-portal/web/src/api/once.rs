@@ -12,7 +12,7 @@ use kms_portal::db::{CallKey, CallStart, GivenAnswer};
 use sha2::{Digest as _, Sha256};
 
 use super::BODY_MAX_BYTES;
-use super::admit::Caller;
+use super::admit::ApiCaller;
 use super::problem::{Problem, ProblemKind};
 use crate::Web;
 
@@ -28,7 +28,7 @@ const KEY_MAX_BYTES: usize = 255;
 /// Carries a call out, unless it was carried out before.
 pub(super) async fn once(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -51,7 +51,7 @@ pub(super) async fn once(
 }
 
 /// By what the call is known again.
-async fn read(caller: &Caller, request: Request) -> Result<(CallKey, Request), Problem> {
+async fn read(caller: &ApiCaller, request: Request) -> Result<(CallKey, Request), Problem> {
     let key = request.headers().get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=KEY_MAX_BYTES).contains(&key.len()) {
         return Err(Problem::new(ProblemKind::BadKey, "draw a random one for each request"));

@@ -9,7 +9,7 @@ use kms_portal::rules::offers::Country;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::admit::Caller;
+use super::admit::ApiCaller;
 use super::problem::{Problem, ProblemKind};
 use super::wire::{ApiPeople, ApiPerson, JsonBody, QueryOf, id, name, read_roles, roles_schema};
 use crate::Web;
@@ -38,7 +38,7 @@ pub(super) struct WhichPeople {
 
 pub(super) async fn list(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     QueryOf(which): QueryOf<WhichPeople>,
 ) -> Result<Json<ApiPeople>, Problem> {
     let limit = which.limit.unwrap_or(LISTED);
@@ -61,14 +61,14 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
 ) -> Result<Json<ApiPerson>, Problem> {
     one(&web, &caller, id(&person)?).await
 }
 
 /// A person of the organisation. Others look like those who are not there.
-async fn one(web: &Web, caller: &Caller, person: PersonId) -> Result<Json<ApiPerson>, Problem> {
+async fn one(web: &Web, caller: &ApiCaller, person: PersonId) -> Result<Json<ApiPerson>, Problem> {
     let found = web.portal.db.person(person).await.map_err(|error| Problem::failed(web, error))?;
     let own = found.filter(|found| found.organisation == Some(caller.organisation));
     let own = own.ok_or_else(|| Problem::new(ProblemKind::NotFound, "no such person is known"))?;
@@ -91,7 +91,7 @@ pub(super) struct PersonToAdd {
 
 pub(super) async fn add(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<PersonToAdd>,
 ) -> Result<(StatusCode, Json<ApiPerson>), Problem> {
     let id = PersonId::from_bytes(rand::random());
@@ -113,7 +113,7 @@ pub(super) async fn add(
 
 pub(super) async fn delete(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let deleted = web.portal.db.delete_person(id(&person)?, caller.actor(&web)).await;
@@ -132,7 +132,7 @@ pub(super) struct Restored {
 
 pub(super) async fn restore(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
     JsonBody(wanted): JsonBody<Restored>,
 ) -> Result<Json<ApiPerson>, Problem> {
@@ -144,7 +144,7 @@ pub(super) async fn restore(
 
 pub(super) async fn block(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
 ) -> Result<StatusCode, Problem> {
     set_blocked(&web, &caller, &person, true).await
@@ -152,13 +152,18 @@ pub(super) async fn block(
 
 pub(super) async fn unblock(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
 ) -> Result<StatusCode, Problem> {
     set_blocked(&web, &caller, &person, false).await
 }
 
-async fn set_blocked(web: &Web, caller: &Caller, person: &str, blocked: bool) -> Result<StatusCode, Problem> {
+async fn set_blocked(
+    web: &Web,
+    caller: &ApiCaller,
+    person: &str,
+    blocked: bool,
+) -> Result<StatusCode, Problem> {
     let done = web.portal.db.block_person(id(person)?, blocked, caller.actor(web)).await;
     done.map_err(|error| Problem::failed(web, error))??;
     Ok(StatusCode::NO_CONTENT)
@@ -175,7 +180,7 @@ pub(super) struct RolesToGive {
 
 pub(super) async fn set_roles(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
     JsonBody(wanted): JsonBody<RolesToGive>,
 ) -> Result<Json<ApiPerson>, Problem> {

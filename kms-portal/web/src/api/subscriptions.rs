@@ -6,7 +6,7 @@ use kms_portal::db::SubscriptionChange;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::admit::Caller;
+use super::admit::ApiCaller;
 use super::problem::Problem;
 use super::wire::{ApiOffers, ApiSubscription, ApiSubscriptions, JsonBody, id};
 use crate::Web;
@@ -18,7 +18,7 @@ pub(super) async fn offers(State(web): State<Web>) -> Result<Json<ApiOffers>, Pr
 
 pub(super) async fn list(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
 ) -> Result<Json<ApiSubscriptions>, Problem> {
     let found = web.portal.db.subscriptions(caller.organisation).await;
     let (found, now) = (found.map_err(|error| Problem::failed(&web, error))?, web.portal.clock.now());
@@ -35,7 +35,7 @@ pub(super) struct RenewalWish {
 
 pub(super) async fn set_renewal(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
     JsonBody(wish): JsonBody<RenewalWish>,
 ) -> Result<Json<ApiSubscription>, Problem> {
@@ -44,7 +44,7 @@ pub(super) async fn set_renewal(
 
 pub(super) async fn cancel(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
 ) -> Result<Json<ApiSubscription>, Problem> {
     change(&web, &caller, &subscription, SubscriptionChange::Cancel).await
@@ -52,7 +52,7 @@ pub(super) async fn cancel(
 
 pub(super) async fn reactivate(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
 ) -> Result<Json<ApiSubscription>, Problem> {
     change(&web, &caller, &subscription, SubscriptionChange::TakeCancellationBack).await
@@ -60,7 +60,7 @@ pub(super) async fn reactivate(
 
 async fn change(
     web: &Web,
-    caller: &Caller,
+    caller: &ApiCaller,
     subscription: &str,
     change: SubscriptionChange,
 ) -> Result<Json<ApiSubscription>, Problem> {

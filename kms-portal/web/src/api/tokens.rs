@@ -9,7 +9,7 @@ use kms_portal::token::ApiToken;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::admit::Caller;
+use super::admit::ApiCaller;
 use super::problem::Problem;
 use super::wire::{
     ApiTokenInfo, ApiTokens, JsonBody, MadeToken, id, name, read_instant, read_roles, roles_schema,
@@ -18,7 +18,7 @@ use crate::Web;
 
 pub(super) async fn list(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
 ) -> Result<Json<ApiTokens>, Problem> {
     let known = web.portal.db.api_tokens(caller.organisation).await;
     let known = known.map_err(|error| Problem::failed(&web, error))?;
@@ -42,7 +42,7 @@ pub(super) struct TokenToMake {
 
 pub(super) async fn make(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<TokenToMake>,
 ) -> Result<(StatusCode, Json<MadeToken>), Problem> {
     let (actor, token) = (caller.actor(&web), ApiToken::draw());
@@ -66,7 +66,7 @@ pub(super) async fn make(
 
 pub(super) async fn revoke(
     State(web): State<Web>,
-    Extension(caller): Extension<Caller>,
+    Extension(caller): Extension<ApiCaller>,
     Path(token): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let revoked = web.portal.db.revoke_api_token(caller.organisation, id(&token)?, caller.actor(&web)).await;

@@ -15,6 +15,7 @@ mod person;
 mod roles;
 mod subscriptions;
 mod titles;
+mod tokens;
 mod volume;
 
 use axum::Router;
@@ -92,6 +93,9 @@ pub fn table() -> Vec<AdminPage> {
         does("/organisation/domains/look", Act::ManageDomains, domains::look),
         does("/organisation/domains/remove", Act::ManageDomains, domains::remove),
         shows("/organisation/keys", Act::SeeKeys, volume::list),
+        shows("/organisation/tokens", Act::GiveRoles, tokens::list),
+        does("/organisation/tokens", Act::GiveRoles, tokens::make),
+        does("/organisation/tokens/revoke", Act::GiveRoles, tokens::revoke),
         shows("/organisation/audit", Act::SeeAll, audit::list),
     ]
 }

@@ -48,7 +48,7 @@ pub(super) struct Top {
 }
 
 /// The tabs, each with the right that its page needs.
-const TABS: [(&str, &str, Act); 9] = [
+const TABS: [(&str, &str, Act); 10] = [
     ("/organisation", "tab-overview", Act::SeePeople),
     ("/organisation/people", "tab-people", Act::SeePeople),
     ("/organisation/licences", "tab-licences", Act::Assign),
@@ -57,11 +57,12 @@ const TABS: [(&str, &str, Act); 9] = [
     ("/organisation/roles", "tab-roles", Act::SeePeople),
     ("/organisation/domains", "tab-domains", Act::ManageDomains),
     ("/organisation/keys", "tab-keys", Act::SeeKeys),
+    ("/organisation/tokens", "tab-tokens", Act::GiveRoles),
     ("/organisation/audit", "tab-audit", Act::SeeAll),
 ];
 
 /// What may stand behind `?done=` in an address; each has a text.
-const DONE: [&str; 15] = [
+const DONE: [&str; 16] = [
     "domain-begun",
     "domain-removed",
     "added",
@@ -77,6 +78,7 @@ const DONE: [&str; 15] = [
     "renews-not",
     "cancelled",
     "reactivated",
+    "token-revoked",
 ];
 
 impl OrganisationAdmin {
