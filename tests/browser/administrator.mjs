@@ -16,8 +16,7 @@ try {
   await page.getByLabel("Address").fill(address);
   await page.getByLabel("Password").fill(password);
   await page.keyboard.press("Enter");
-  await page.waitForURL("**/organisation");
-  await page.waitForLoadState();
+  await page.waitForURL(`${site}/organisation`);
 
   const seen = new Map();
   const waiting = ["/organisation", "/account"];
@@ -44,11 +43,11 @@ try {
   await plain.getByLabel("Adres").fill(address);
   await plain.getByLabel("Wachtwoord").fill(password);
   await plain.keyboard.press("Enter");
-  await plain.waitForURL("**/organisation/licences");
+  await plain.waitForURL(`${site}/organisation/licences`);
   await plain.locator("#list").fill("nobody@works.example\nKim@works.example");
   await plain.locator("input[name=offer]").first().check();
   await plain.locator("form[action='/organisation/licences/preview'] button").first().click();
-  await plain.waitForURL("**/organisation/licences/preview");
+  await plain.waitForURL(`${site}/organisation/licences/preview`);
   const rows = await plain.locator("tbody tr").count();
   expect(rows === 2, `the preview has a row for each address, not ${rows}`);
   if (pictures) await plain.screenshot({ path: `${pictures}/preview.png`, fullPage: true });

@@ -10,6 +10,7 @@ mod directory;
 mod hosts;
 mod machines;
 mod orders;
+mod outbox;
 mod packaged;
 mod reloading;
 mod replacing;

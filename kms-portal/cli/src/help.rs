@@ -101,6 +101,18 @@ const EXAMPLES: &[(&str, &str)] = &[
          kms-portal token list\n\
          kms-portal token revoke CI --note \"the server was replaced\"",
     ),
+    (
+        "outbox",
+        "kms-portal outbox list --given-up\n\
+         kms-portal outbox show 17\n\
+         kms-portal outbox retry",
+    ),
+    (
+        "webhook",
+        "kms-portal webhook set mail --url https://mail.example.com/hook\n\
+         kms-portal webhook list\n\
+         kms-portal webhook remove mail --note \"the service was shut down\"",
+    ),
     ("audit", "kms-portal audit\nkms-portal audit --limit 20 --json\nkms-portal audit verify"),
     ("reload", "kms-portal reload"),
     ("answer", "kms-portal answer request.pem --out answer.pem"),

@@ -13,6 +13,7 @@ mod keys;
 mod offers;
 mod offline;
 mod organisations;
+mod outbox;
 mod pages;
 mod products;
 mod reasons;
@@ -143,6 +144,16 @@ enum AskingVerb {
     Token {
         #[command(subcommand)]
         command: tokens::TokenVerb,
+    },
+    /// List mails and events that leave the portal, show them, and try them again.
+    Outbox {
+        #[command(subcommand)]
+        command: outbox::OutboxVerb,
+    },
+    /// Set which services of yours are told what happens to the people who have them.
+    Webhook {
+        #[command(subcommand)]
+        command: outbox::WebhookVerb,
     },
     /// Answer a host, or machines, that have sent their requests as a file.
     ///
@@ -350,6 +361,8 @@ fn ask_portal(at: &PortalAt, verb: AskingVerb) -> Result<String, Failure> {
         AskingVerb::Key { command } => keys::run(at, command),
         AskingVerb::Subscription { command } => subscriptions::run(at, command),
         AskingVerb::Token { command } => tokens::run(at, command),
+        AskingVerb::Outbox { command } => outbox::run(at, command),
+        AskingVerb::Webhook { command } => outbox::run_webhook(at, command),
         AskingVerb::Answer(wanted) => answer::answer(at, &wanted),
         AskingVerb::Confirm(call) => confirm::confirm(at, &call),
         AskingVerb::Revoke(wanted) => revocations::revoke(at, &wanted),

@@ -12,6 +12,7 @@ mod keys;
 mod names;
 mod offers;
 mod orders;
+mod outbox;
 mod revocations;
 mod subscriptions;
 mod tokens;
@@ -446,6 +447,50 @@ impl PortalService for Staff {
         let by = self.by(&request, &request.get_ref().note)?;
         tokens::revoke(self, request.into_inner().name, by).await?;
         Ok(Response::new(w::RevokeTokenResponse {}))
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<w::ListMessagesRequest>,
+    ) -> Result<Response<w::ListMessagesResponse>, Status> {
+        outbox::list(self, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_message(
+        &self,
+        request: Request<w::GetMessageRequest>,
+    ) -> Result<Response<w::GetMessageResponse>, Status> {
+        outbox::show(self, request.into_inner().number).await.map(Response::new)
+    }
+
+    async fn retry_messages(
+        &self,
+        request: Request<w::RetryMessagesRequest>,
+    ) -> Result<Response<w::RetryMessagesResponse>, Status> {
+        outbox::retry(self, request.into_inner().number).await.map(Response::new)
+    }
+
+    async fn set_webhook(
+        &self,
+        request: Request<w::SetWebhookRequest>,
+    ) -> Result<Response<w::SetWebhookResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        outbox::set_webhook(self, request.into_inner(), by).await.map(Response::new)
+    }
+
+    async fn list_webhooks(
+        &self,
+        _: Request<w::ListWebhooksRequest>,
+    ) -> Result<Response<w::ListWebhooksResponse>, Status> {
+        outbox::webhooks(self).await.map(Response::new)
+    }
+
+    async fn remove_webhook(
+        &self,
+        request: Request<w::RemoveWebhookRequest>,
+    ) -> Result<Response<w::RemoveWebhookResponse>, Status> {
+        let by = self.by(&request, &request.get_ref().note)?;
+        outbox::remove_webhook(self, &request.into_inner().service, by).await.map(Response::new)
     }
 
     async fn reload(&self, _: Request<w::ReloadRequest>) -> Result<Response<w::ReloadResponse>, Status> {
