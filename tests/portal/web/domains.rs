@@ -125,13 +125,17 @@ async fn somebody_becomes_administrator_of_the_people_at_their_domain_and_licens
     world.buys_for(corp, "basic", 2).await;
     ann.get("/become-administrator").await.is(200).says("Free seats: 2").says("/licenses\"");
     let everybody = [("offer", "basic")];
+    let live_in = async |country: Option<&str>| {
+        let filter = PersonFilter { organisation: corp, after: None, unlicensed: false, deleted: false };
+        for person in world.db.people(filter, 9).await.unwrap() {
+            let edit = PersonEdit { name: person.name, location: country.and_then(Country::from_code) };
+            world.db.edit_person(person.id, edit, world.staff()).await.unwrap().unwrap();
+        }
+    };
+    live_in(None).await;
     let nobody = ann.post("/become-administrator/licenses", &everybody).await.is(200);
     nobody.says("Have a license now: 0. Without one: 2; ").says("such as a missing location");
-    let filter = PersonFilter { organisation: corp, after: None, unlicensed: false, deleted: false };
-    for person in world.db.people(filter, 9).await.unwrap() {
-        let edit = PersonEdit { name: person.name, location: Country::from_code("NL") };
-        world.db.edit_person(person.id, edit, world.staff()).await.unwrap().unwrap();
-    }
+    live_in(Some("NL")).await;
     let done = ann.post("/become-administrator/licenses", &everybody).await.is(200);
     done.says("Have a license now: 2. Without one: 0; ");
     bob.post("/become-administrator/licenses", &[("offer", "basic")]).await.is(403);
