@@ -13,5 +13,3 @@ tokens-days = Endet nach so vielen Tagen
 tokens-make = Token erstellen
 tokens-name-fault = Ein Name hat 1 bis 200 Zeichen.
 done-token-revoked = Das Token ist widerrufen und nicht mehr zu gebrauchen.
-change-make-token-of-an-organisation = Token erstellt
-change-revoke-token-of-an-organisation = Token widerrufen

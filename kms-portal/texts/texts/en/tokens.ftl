@@ -13,5 +13,3 @@ tokens-days = Ends after so many days
 tokens-make = Make a token
 tokens-name-fault = A name has 1 to 200 characters.
 done-token-revoked = The token was revoked. It is of no use any more.
-change-make-token-of-an-organisation = Token made
-change-revoke-token-of-an-organisation = Token revoked

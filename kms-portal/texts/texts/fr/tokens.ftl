@@ -13,5 +13,3 @@ tokens-days = Prend fin après tant de jours
 tokens-make = Créer un jeton
 tokens-name-fault = Un nom a de 1 à 200 caractères.
 done-token-revoked = Le jeton est révoqué et ne sert plus à rien.
-change-make-token-of-an-organisation = Jeton créé
-change-revoke-token-of-an-organisation = Jeton révoqué

@@ -13,5 +13,3 @@ tokens-days = Eindigt na zoveel dagen
 tokens-make = Token maken
 tokens-name-fault = Een naam heeft 1 tot 200 tekens.
 done-token-revoked = Het token is ingetrokken en niet meer bruikbaar.
-change-make-token-of-an-organisation = Token gemaakt
-change-revoke-token-of-an-organisation = Token ingetrokken
