@@ -75,7 +75,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "offer",
-        "kms-portal offer set basic --title Basic --service mail=Mail \\\n    --service files=Files --not-in mail=AW\n\
+        "kms-portal offer set basic --title Basic --service mail=Mail \\\n    --service files=Files --product files=Atlas --not-in mail=AW\n\
          kms-portal offer keys basic --seats 50 --days 365",
     ),
     (
@@ -90,7 +90,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "subscription",
-        "kms-portal subscription add \"Example Works\" --offer team --seats 50 --ends 2028-01-01\n\
+        "kms-portal subscription add \"Example Works\" --offer team \\\n    --seats 50 --ends 2028-01-01\n\
          kms-portal subscription list \"Example Works\"\n\
          kms-portal subscription renew \"Example Works\" \\\n    5d2c7c1f6a0e4b8f9a3b2c1d0e9f8a7b --ends 2029-01-01\n\
          kms-portal subscription disable \"Example Works\" \\\n    5d2c7c1f6a0e4b8f9a3b2c1d0e9f8a7b --note \"invoice 7 is open\"",

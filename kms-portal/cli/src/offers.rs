@@ -35,6 +35,12 @@ pub(super) enum OfferVerb {
         /// Country of two letters where a service is not offered.
         #[arg(long, value_name = "SERVICE=COUNTRY", value_parser = pair)]
         not_in: Vec<(String, String)>,
+        /// Product that a service licenses on devices, by name or id. A service of one name is the same in every offer.
+        #[arg(long, value_name = "SERVICE=PRODUCT", value_parser = pair)]
+        product: Vec<(String, String)>,
+        /// Feature of that product that the service brings along.
+        #[arg(long = "feature", value_name = "SERVICE=FEATURE", value_parser = pair)]
+        features: Vec<(String, String)>,
         #[command(flatten)]
         noted: Noted,
     },
@@ -63,8 +69,21 @@ fn pair(typed: &str) -> Result<(String, String), String> {
 
 pub(super) fn run(at: &PortalAt, command: OfferVerb) -> Result<String, Failure> {
     match command {
-        OfferVerb::Set { name, title, devices, services, excludes, requires, not_in, noted } => {
-            for (service, _) in excludes.iter().chain(&requires).chain(&not_in) {
+        OfferVerb::Set {
+            name,
+            title,
+            devices,
+            services,
+            excludes,
+            requires,
+            not_in,
+            product,
+            features,
+            noted,
+        } => {
+            let of_services =
+                excludes.iter().chain(&requires).chain(&not_in).chain(&product).chain(&features);
+            for (service, _) in of_services {
                 if !services.iter().any(|(known, _)| known == service) {
                     let error =
                         anyhow::anyhow!("this offer has no service {service:?}; name it with --service");
@@ -81,6 +100,8 @@ pub(super) fn run(at: &PortalAt, command: OfferVerb) -> Result<String, Failure> 
                 excludes: of(&excludes, name),
                 requires: of(&requires, name),
                 not_in: of(&not_in, name),
+                product: of(&product, name).pop().unwrap_or_default(),
+                features: of(&features, name),
             };
             let services = services.iter().map(service).collect();
             let shown = name.clone();

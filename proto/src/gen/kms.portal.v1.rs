@@ -191,6 +191,12 @@ pub struct OfferedService {
     /// Countries where it is not offered, as two letters.
     #[prost(string, repeated, tag = "5")]
     pub not_in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Product that it licenses, by name or id. Empty if it licenses none, or the one that it licensed before.
+    #[prost(string, tag = "6")]
+    pub product: ::prost::alloc::string::String,
+    /// Features of the product that it brings along.
+    #[prost(string, repeated, tag = "7")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What an offer is from now on.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -6,7 +6,8 @@ use super::stage::PortalStage;
 async fn staff_sells_renews_resizes_disables_and_cancels_a_subscription() {
     let portal = PortalStage::open("").await;
     portal.does(&["organisation", "add", "Example Works"]).await;
-    portal.does(&["offer", "set", "team", "--title", "Atlas Team", "--service", "mail=Mail"]).await;
+    let offer = ["offer", "set", "team", "--title", "Atlas Team", "--service", "mail=Mail"];
+    portal.does(&[&offer[..], &["--product", "mail=Atlas", "--feature", "mail=export"]].concat()).await;
     let sold = ["subscription", "add", "Example Works", "--offer", "team", "--seats", "50"];
     let told = portal.does(&[&sold[..], &["--ends", "2100-01-01"]].concat()).await;
     assert!(told.starts_with("team for 50 people until 2100-01-01, active."), "{told}");
@@ -29,6 +30,9 @@ async fn staff_sells_renews_resizes_disables_and_cancels_a_subscription() {
         let done = portal.run(arguments).await;
         assert!(done.code != 0 && done.stderr.contains(told), "{} {}", done.code, done.stderr);
     };
+    refused(&[&offer[..], &["--product", "mail=Atlos"]].concat(), "Atlos").await;
+    refused(&[&offer[..], &["--feature", "mail=export"]].concat(), "name it, too").await;
+    refused(&[&offer[..], &["--product", "files=Atlas"]].concat(), "no service \"files\"").await;
     let unknown = ["subscription", "add", "Example Works", "--offer", "teem", "--seats", "1", "--ends"];
     refused(&[&unknown[..], &["2100-01-01"]].concat(), "no such offer").await;
     refused(&[&sold[..], &["--ends", "2020-01-01"]].concat(), "would have ended already").await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kms_portal_rules::offers::{Country, OfferName, OfferedService, ServiceName};
 use proto::portal::v1 as w;
+use shared::features::Features;
 use shared::product_key::{KeyKind, ProductKey};
 use tonic::Status;
 use zeroize::Zeroizing;
@@ -24,9 +25,18 @@ const DEVICES_MAX: u32 = 1_000;
 const A_DAY: Duration = Duration::from_hours(24);
 
 pub(super) async fn set(staff: &Staff, wanted: w::SetOfferRequest, by: By) -> Result<(), Status> {
+    let mut licensed = Vec::new();
+    for service in wanted.services.iter().filter(|service| !service.product.is_empty()) {
+        let product = staff.product(&service.product).await?.id;
+        let features = Features::new(service.features.clone()).map_err(invalid)?;
+        licensed.push((ServiceName::new(&service.name).map_err(invalid)?, product, features));
+    }
     let offer = offer(wanted)?;
     let (name, who) = (offer.name.clone(), by.who.clone());
-    staff.ask(staff.portal.db.set_offer(offer, by)).await?;
+    staff.ask(staff.portal.db.set_offer(offer, by.clone())).await?;
+    for (service, product, features) in licensed {
+        staff.ask(staff.portal.db.set_service_product(service, product, features, by.clone())).await?;
+    }
     tracing::info!(%name, who, "set an offer");
     Ok(())
 }
@@ -41,6 +51,9 @@ fn offer(wanted: w::SetOfferRequest) -> Result<NamedOffer, Status> {
     for service in wanted.services {
         let name = ServiceName::new(&service.name).map_err(invalid)?;
         let title = names::new_name(&service.title)?.to_owned();
+        if service.product.is_empty() && !service.features.is_empty() {
+            return Err(Status::invalid_argument("features are those of a product; name it, too"));
+        }
         let country = |code: &String| {
             Country::from_code(code)
                 .ok_or_else(|| Status::invalid_argument(format!("{code:?} is no country of two letters")))
