@@ -48,23 +48,23 @@ impl Undelivered {
 
 /// By what messages leave.
 #[derive(Debug)]
-pub struct Ways {
+pub struct DeliveryWays {
     mail: Option<MailServer>,
     webhooks: Result<WebhookSender, String>,
 }
 
-impl Ways {
+impl DeliveryWays {
     /// Mail by this server, and webhooks.
-    pub fn new(mail: Option<MailServer>) -> Ways {
+    pub fn new(mail: Option<MailServer>) -> DeliveryWays {
         let webhooks =
             WebhookSender::new().map_err(|error| format!("no CA of this machine can be read: {error}"));
-        Ways { mail, webhooks }
+        DeliveryWays { mail, webhooks }
     }
 }
 
 /// Sends what is due, until it is stopped.
 pub async fn deliver(portal: Arc<PortalCore>, mail: Option<MailServer>, stop: CancellationToken) {
-    let ways = Arc::new(Ways::new(mail));
+    let ways = Arc::new(DeliveryWays::new(mail));
     loop {
         match deliver_due(&portal, &ways).await {
             // There may be more.
@@ -83,7 +83,7 @@ pub async fn deliver(portal: Arc<PortalCore>, mail: Option<MailServer>, stop: Ca
 ///
 /// # Errors
 /// The database fails.
-pub async fn deliver_due(portal: &Arc<PortalCore>, ways: &Arc<Ways>) -> Result<usize, DbError> {
+pub async fn deliver_due(portal: &Arc<PortalCore>, ways: &Arc<DeliveryWays>) -> Result<usize, DbError> {
     let (now, mails) = (portal.clock.now(), ways.mail.is_some());
     if !portal.db.is_due(now, mails).await? {
         return Ok(0);
@@ -104,7 +104,7 @@ pub async fn deliver_due(portal: &Arc<PortalCore>, ways: &Arc<Ways>) -> Result<u
     Ok(tried)
 }
 
-async fn send(portal: &PortalCore, message: &PostedMessage, ways: &Ways) -> Result<(), Undelivered> {
+async fn send(portal: &PortalCore, message: &PostedMessage, ways: &DeliveryWays) -> Result<(), Undelivered> {
     match &message.what {
         Outgoing::Mail { to, language, subject, body } => {
             let server =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use kms_portal::api::PortalCore;
 use kms_portal::battery::World;
 use kms_portal::db::{MessageFilter, MessageState, Outgoing, PostedMessage};
-use kms_portal::outbox::{MailServer, Ways, deliver_due};
+use kms_portal::outbox::{DeliveryWays, MailServer, deliver_due};
 use kms_portal_texts::Language;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -51,7 +51,7 @@ impl SmtpServer {
         Some(SmtpServer { port, mails, _process: process })
     }
 
-    fn at(&self, credentials: Option<PathBuf>) -> Arc<Ways> {
+    fn at(&self, credentials: Option<PathBuf>) -> Arc<DeliveryWays> {
         server_at(self.port, credentials)
     }
 
@@ -64,10 +64,10 @@ impl SmtpServer {
     }
 }
 
-fn server_at(port: u16, credentials: Option<PathBuf>) -> Arc<Ways> {
+fn server_at(port: u16, credentials: Option<PathBuf>) -> Arc<DeliveryWays> {
     let url = format!("smtp://127.0.0.1:{port}");
     let server = MailServer::new(&url, credentials, "Example Licenses <licenses@example.com>").unwrap();
-    Arc::new(Ways::new(Some(server)))
+    Arc::new(DeliveryWays::new(Some(server)))
 }
 
 struct Office {
@@ -94,7 +94,7 @@ impl Office {
         self.portal.db.post(mail, self.portal.clock.now()).await.unwrap();
     }
 
-    async fn delivers(&self, server: &Arc<Ways>) -> usize {
+    async fn delivers(&self, server: &Arc<DeliveryWays>) -> usize {
         deliver_due(&self.portal, server).await.unwrap()
     }
 

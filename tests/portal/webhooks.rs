@@ -10,7 +10,7 @@ use std::time::Duration;
 use kms_portal::api::PortalCore;
 use kms_portal::battery::World;
 use kms_portal::db::{MessageFilter, MessageState, Outgoing, PostedMessage, WebhookTarget};
-use kms_portal::outbox::{Ways, deliver_due};
+use kms_portal::outbox::{DeliveryWays, deliver_due};
 use kms_portal::rules::PersonId;
 use kms_portal::rules::offers::ServiceName;
 use kms_portal::webhook_signature::WebhookSecret;
@@ -51,7 +51,7 @@ struct Office {
     world: World,
     portal: Arc<PortalCore>,
     clock: Arc<TestClock>,
-    ways: Arc<Ways>,
+    ways: Arc<DeliveryWays>,
 }
 
 impl Office {
@@ -59,7 +59,7 @@ impl Office {
         let world = World::new(crate::open::sqlite().await.unwrap()).await;
         let clock = Arc::new(TestClock::at(world.now));
         let portal = Arc::new(world.portal(clock.clone()));
-        Office { world, portal, clock, ways: Arc::new(Ways::new(None)) }
+        Office { world, portal, clock, ways: Arc::new(DeliveryWays::new(None)) }
     }
 
     async fn tells(&self, port: u16, secret: &WebhookSecret) {

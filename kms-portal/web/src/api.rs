@@ -20,7 +20,7 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
-use self::problem::{Problem, ProblemKind};
+use self::problem::{ApiProblem, ProblemKind};
 use crate::Web;
 
 pub use self::calls::{API_CALLS, ApiCall};
@@ -45,9 +45,9 @@ pub(crate) fn routes(web: &Web) -> Router<Web> {
         routes = routes.route(call.path, route.route_layer(admit));
     }
     routes
-        .fallback(async || Problem::new(ProblemKind::NoSuchCall, "see /api/v1/openapi.json"))
+        .fallback(async || ApiProblem::new(ProblemKind::NoSuchCall, "see /api/v1/openapi.json"))
         .method_not_allowed_fallback(async || {
-            Problem::new(ProblemKind::WrongMethod, "see the header Allow, or /api/v1/openapi.json")
+            ApiProblem::new(ProblemKind::WrongMethod, "see the header Allow, or /api/v1/openapi.json")
         })
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
 }

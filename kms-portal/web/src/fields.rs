@@ -9,12 +9,12 @@ use crate::refused::PageRefusal;
 
 /// Names with values, in the order in which they were sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fields(Vec<(String, String)>);
+pub(crate) struct FormFields(Vec<(String, String)>);
 
-impl Fields {
+impl FormFields {
     /// Those of an address, behind the question mark. One that cannot be read has none.
-    pub(crate) fn of_query(uri: &Uri) -> Fields {
-        Query::try_from_uri(uri).map_or_else(|_| Fields::default(), |Query(fields)| Fields(fields))
+    pub(crate) fn of_query(uri: &Uri) -> FormFields {
+        Query::try_from_uri(uri).map_or_else(|_| FormFields::default(), |Query(fields)| FormFields(fields))
     }
 
     /// The first value of this name, without blanks around it; empty if it was not sent.
@@ -35,14 +35,14 @@ impl Fields {
 }
 
 /// The body of a form, with files or without. A file is a text like every other.
-impl FromRequest<Web> for Fields {
+impl FromRequest<Web> for FormFields {
     type Rejection = PageRefusal;
 
-    async fn from_request(request: Request, web: &Web) -> Result<Fields, PageRefusal> {
+    async fn from_request(request: Request, web: &Web) -> Result<FormFields, PageRefusal> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
             let axum::Form(fields) = axum::Form::from_request(request, web).await?;
-            return Ok(Fields(fields));
+            return Ok(FormFields(fields));
         }
         let mut parts = Multipart::from_request(request, web).await.map_err(|_| PageRefusal::BadForm)?;
         let mut fields = Vec::new();
@@ -51,7 +51,7 @@ impl FromRequest<Web> for Fields {
             let bytes = part.bytes().await.map_err(|error| of_part(&error))?;
             fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
         }
-        Ok(Fields(fields))
+        Ok(FormFields(fields))
     }
 }
 

@@ -15,7 +15,7 @@ use server::Source;
 use shared::ids::OrganisationId;
 use shared::time::Length;
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use crate::Web;
 
 /// How exactly the last use of a token is kept. The exact time would cost a write for each call.
@@ -61,28 +61,28 @@ async fn caller(
     act: Act,
     headers: &HeaderMap,
     source: Option<Source>,
-) -> Result<ApiCaller, Problem> {
+) -> Result<ApiCaller, ApiProblem> {
     let remedy =
         "send `Authorization: Bearer` and a token that a general administrator of the organisation has made";
-    let shown = headers.get(AUTHORIZATION).ok_or(Problem::new(ProblemKind::NoToken, remedy))?;
+    let shown = headers.get(AUTHORIZATION).ok_or(ApiProblem::new(ProblemKind::NoToken, remedy))?;
     let clock = &web.portal.clock;
     if let Some(Err(wait)) = source.map(|source| web.wrong_tokens.look(source, clock.monotonic())) {
         let detail = format!("no token from this address is looked up for {}", Length(wait));
-        return Err(Problem::new(ProblemKind::WrongTokens, detail).retry_in(wait));
+        return Err(ApiProblem::new(ProblemKind::WrongTokens, detail).retry_in(wait));
     }
     let token = shown.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(ApiToken::parse);
     let found = match token {
         Some(token) => web.portal.db.admit_token(token.digest(), act, clock.now()).await,
         None => Ok(None),
     };
-    let Some((known, admitted)) = found.map_err(|error| Problem::failed(web, error))? else {
+    let Some((known, admitted)) = found.map_err(|error| ApiProblem::failed(web, error))? else {
         source.inspect(|source| web.wrong_tokens.note(*source, clock.monotonic()));
         tracing::warn!(?source, "somebody has shown a token of an organisation that is unknown");
-        return Err(Problem::new(ProblemKind::UnknownToken, remedy));
+        return Err(ApiProblem::new(ProblemKind::UnknownToken, remedy));
     };
     admitted.map_err(|refused| match refused {
         TokenRefused::Forbidden(forbidden) => forbidden.into(),
-        ended => Problem::new(ProblemKind::TokenEnded, ended.to_string()),
+        ended => ApiProblem::new(ProblemKind::TokenEnded, ended.to_string()),
     })?;
     note_use(web, &known).await;
     Ok(ApiCaller { token: known.id, organisation: known.organisation, name: known.name })

@@ -54,7 +54,7 @@ calls! {
         delete(people::delete), Shape::done;
     POST "/people/{person}/restore", DeletePerson, "restorePerson",
         "Restore a person who was deleted, without licences and roles",
-        post(people::restore), |shape| shape.takes::<people::Restored>().answers::<ApiPerson>(200);
+        post(people::restore), |shape| shape.takes::<people::RestoreRequest>().answers::<ApiPerson>(200);
     POST "/people/{person}/block", EditPerson, "blockPerson", "Keep a person from signing in",
         post(people::block), Shape::done;
     POST "/people/{person}/unblock", EditPerson, "unblockPerson", "Let a person sign in again",

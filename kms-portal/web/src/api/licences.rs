@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admit::ApiCaller;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use super::wire::{ApiPlan, JsonBody, id, ids_schema};
 use crate::Web;
 
@@ -64,7 +64,7 @@ pub(super) async fn assign(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToGive>,
-) -> Result<Json<ApiPlan>, Problem> {
+) -> Result<Json<ApiPlan>, ApiProblem> {
     let change = SeatChange::Add(seats(&wanted.offers)?);
     carry_out(&web, &caller, &wanted.people, change, wanted.if_not_enough, wanted.dry_run).await
 }
@@ -73,7 +73,7 @@ pub(super) async fn replace(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToGive>,
-) -> Result<Json<ApiPlan>, Problem> {
+) -> Result<Json<ApiPlan>, ApiProblem> {
     let change = SeatChange::Replace(seats(&wanted.offers)?);
     carry_out(&web, &caller, &wanted.people, change, wanted.if_not_enough, wanted.dry_run).await
 }
@@ -82,7 +82,7 @@ pub(super) async fn revoke(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<LicencesToTake>,
-) -> Result<Json<ApiPlan>, Problem> {
+) -> Result<Json<ApiPlan>, ApiProblem> {
     let offers = wanted.offers.iter().map(|name| offer(name)).collect::<Result<_, _>>()?;
     carry_out(&web, &caller, &wanted.people, SeatChange::Revoke(offers), IfNotEnough::Nobody, wanted.dry_run)
         .await
@@ -95,13 +95,13 @@ async fn carry_out(
     change: SeatChange,
     if_not_enough: IfNotEnough,
     dry_run: bool,
-) -> Result<Json<ApiPlan>, Problem> {
+) -> Result<Json<ApiPlan>, ApiProblem> {
     if !(1..=PEOPLE_MAX).contains(&people.len()) {
-        return Err(Problem::invalid(format!("`people` has 1 to {PEOPLE_MAX} ids")));
+        return Err(ApiProblem::invalid(format!("`people` has 1 to {PEOPLE_MAX} ids")));
     }
     let people = people.iter().map(|person| id(person)).collect::<Result<Vec<PersonId>, _>>()?;
     if people.iter().collect::<BTreeSet<_>>().len() < people.len() {
-        return Err(Problem::invalid("`people` names somebody twice"));
+        return Err(ApiProblem::invalid("`people` names somebody twice"));
     }
     let if_not_all = match if_not_enough {
         IfNotEnough::Nobody => IfNotAll::Nobody,
@@ -110,19 +110,19 @@ async fn carry_out(
     let (organisation, actor) = (caller.organisation, caller.actor(web));
     let assignment = Assignment { organisation, people, change, if_not_all, dry_run, actor };
     let planned = web.portal.db.assign(assignment).await;
-    let plan = planned.map_err(|error| Problem::failed(web, error))??;
+    let plan = planned.map_err(|error| ApiProblem::failed(web, error))??;
     let told = ApiPlan::new(&plan, dry_run);
     if !dry_run && if_not_all == IfNotAll::Nobody && 0 < plan.refused() {
         let detail =
             "`people` says why for each, and `short` how many seats are missing; nothing was changed";
-        return Err(Problem::new(ProblemKind::NotForAll, detail)
+        return Err(ApiProblem::new(ProblemKind::NotForAll, detail)
             .with("people", told.people)
             .with("short", told.short));
     }
     Ok(Json(told))
 }
 
-fn seats(wanted: &BTreeMap<String, BTreeSet<String>>) -> Result<WantedSeats, Problem> {
+fn seats(wanted: &BTreeMap<String, BTreeSet<String>>) -> Result<WantedSeats, ApiProblem> {
     let seat = |(name, off): (&String, &BTreeSet<String>)| {
         let off = off.iter().map(|name| ServiceName::new(name).map_err(|fault| not_a_name(name, fault)));
         Ok((offer(name)?, off.collect::<Result<_, _>>()?))
@@ -130,10 +130,10 @@ fn seats(wanted: &BTreeMap<String, BTreeSet<String>>) -> Result<WantedSeats, Pro
     wanted.iter().map(seat).collect()
 }
 
-fn offer(name: &str) -> Result<OfferName, Problem> {
+fn offer(name: &str) -> Result<OfferName, ApiProblem> {
     OfferName::new(name).map_err(|fault| not_a_name(name, fault))
 }
 
-fn not_a_name(name: &str, fault: impl std::fmt::Display) -> Problem {
-    Problem::invalid(format!("{name:?}: {fault}"))
+fn not_a_name(name: &str, fault: impl std::fmt::Display) -> ApiProblem {
+    ApiProblem::invalid(format!("{name:?}: {fault}"))
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::BODY_MAX_BYTES;
 use super::admit::ApiCaller;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use crate::Web;
 
 /// The header that has the key.
@@ -51,14 +51,14 @@ pub(super) async fn once(
 }
 
 /// By what the call is known again.
-async fn read(caller: &ApiCaller, request: Request) -> Result<(CallKey, Request), Problem> {
+async fn read(caller: &ApiCaller, request: Request) -> Result<(CallKey, Request), ApiProblem> {
     let key = request.headers().get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=KEY_MAX_BYTES).contains(&key.len()) {
-        return Err(Problem::new(ProblemKind::BadKey, "draw a random one for each request"));
+        return Err(ApiProblem::new(ProblemKind::BadKey, "draw a random one for each request"));
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_MAX_BYTES).await.map_err(|error| {
-        Problem::new(ProblemKind::TooLarge, format!("a body has at most {BODY_MAX_BYTES} bytes: {error}"))
+        ApiProblem::new(ProblemKind::TooLarge, format!("a body has at most {BODY_MAX_BYTES} bytes: {error}"))
     })?;
     let mut digest = Sha256::new();
     for part in [parts.method.as_str(), "\n", &parts.uri.to_string(), "\n"] {
@@ -70,16 +70,16 @@ async fn read(caller: &ApiCaller, request: Request) -> Result<(CallKey, Request)
 }
 
 /// The answer that was given before; none if it is to be carried out now.
-async fn start(web: &Web, call: &CallKey) -> Result<Option<GivenAnswer>, Problem> {
+async fn start(web: &Web, call: &CallKey) -> Result<Option<GivenAnswer>, ApiProblem> {
     let started = web.portal.db.start_call(call.clone(), web.portal.clock.now()).await;
-    let (kind, detail) = match started.map_err(|error| Problem::failed(web, error))? {
+    let (kind, detail) = match started.map_err(|error| ApiProblem::failed(web, error))? {
         CallStart::Fresh => return Ok(None),
         CallStart::Answered(answer) => return Ok(Some(answer)),
         CallStart::UnderWay => (ProblemKind::UnderWay, "ask again in a moment"),
         CallStart::OtherRequest => (ProblemKind::OtherRequest, "give each request a key of its own"),
         CallStart::TooMany => (ProblemKind::TooManyCalls, "go on in 24 hours, or without keys"),
     };
-    Err(Problem::new(kind, detail))
+    Err(ApiProblem::new(kind, detail))
 }
 
 async fn carry_out(web: Web, call: CallKey, request: Request, next: Next) -> Response {

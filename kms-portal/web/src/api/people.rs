@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::admit::ApiCaller;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 use super::wire::{ApiPeople, ApiPerson, JsonBody, QueryOf, id, name, read_roles, roles_schema};
 use crate::Web;
 
@@ -40,18 +40,18 @@ pub(super) async fn list(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     QueryOf(which): QueryOf<WhichPeople>,
-) -> Result<Json<ApiPeople>, Problem> {
+) -> Result<Json<ApiPeople>, ApiProblem> {
     let limit = which.limit.unwrap_or(LISTED);
     if !(1..=LISTED_MAX).contains(&limit) {
         let fault = format!("`limit` is a number from 1 to {LISTED_MAX}");
-        return Err(Problem::new(ProblemKind::BadRequest, fault));
+        return Err(ApiProblem::new(ProblemKind::BadRequest, fault));
     }
     let after = which.after.as_deref().map(id).transpose()?;
     let WhichPeople { unlicensed, deleted, .. } = which;
     let filter = PersonFilter { organisation: caller.organisation, after, unlicensed, deleted };
     // One more says whether any follow.
     let found = web.portal.db.people(filter, limit + 1).await;
-    let mut found = found.map_err(|error| Problem::failed(&web, error))?;
+    let mut found = found.map_err(|error| ApiProblem::failed(&web, error))?;
     let limit = limit as usize;
     let more = limit < found.len();
     found.truncate(limit);
@@ -63,15 +63,15 @@ pub(super) async fn show(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
-) -> Result<Json<ApiPerson>, Problem> {
+) -> Result<Json<ApiPerson>, ApiProblem> {
     one(&web, &caller, id(&person)?).await
 }
 
 /// A person of the organisation. Others look like those who are not there.
-async fn one(web: &Web, caller: &ApiCaller, person: PersonId) -> Result<Json<ApiPerson>, Problem> {
-    let found = web.portal.db.person(person).await.map_err(|error| Problem::failed(web, error))?;
+async fn one(web: &Web, caller: &ApiCaller, person: PersonId) -> Result<Json<ApiPerson>, ApiProblem> {
+    let found = web.portal.db.person(person).await.map_err(|error| ApiProblem::failed(web, error))?;
     let own = found.filter(|found| found.organisation == Some(caller.organisation));
-    let own = own.ok_or_else(|| Problem::new(ProblemKind::NotFound, "no such person is known"))?;
+    let own = own.ok_or_else(|| ApiProblem::new(ProblemKind::NotFound, "no such person is known"))?;
     Ok(Json(own.into()))
 }
 
@@ -93,11 +93,11 @@ pub(super) async fn add(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<PersonToAdd>,
-) -> Result<(StatusCode, Json<ApiPerson>), Problem> {
+) -> Result<(StatusCode, Json<ApiPerson>), ApiProblem> {
     let id = PersonId::from_bytes(rand::random());
     let country = |code: &str| {
         Country::from_code(code)
-            .ok_or_else(|| Problem::invalid("a location has two letters, as in ISO 3166-1"))
+            .ok_or_else(|| ApiProblem::invalid("a location has two letters, as in ISO 3166-1"))
     };
     let person = NewPerson {
         id,
@@ -107,7 +107,7 @@ pub(super) async fn add(
         location: wanted.location.as_deref().map(country).transpose()?,
     };
     let added = web.portal.db.add_person(person, caller.actor(&web)).await;
-    added.map_err(|error| Problem::failed(&web, error))??;
+    added.map_err(|error| ApiProblem::failed(&web, error))??;
     Ok((StatusCode::CREATED, one(&web, &caller, id).await?))
 }
 
@@ -115,16 +115,16 @@ pub(super) async fn delete(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiProblem> {
     let deleted = web.portal.db.delete_person(id(&person)?, caller.actor(&web)).await;
-    deleted.map_err(|error| Problem::failed(&web, error))??;
+    deleted.map_err(|error| ApiProblem::failed(&web, error))??;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// How a person is restored.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Restored {
+pub(super) struct RestoreRequest {
     /// Another address, where theirs was given to somebody else.
     #[schema(max_length = 254)]
     address: Option<String>,
@@ -134,11 +134,11 @@ pub(super) async fn restore(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
-    JsonBody(wanted): JsonBody<Restored>,
-) -> Result<Json<ApiPerson>, Problem> {
+    JsonBody(wanted): JsonBody<RestoreRequest>,
+) -> Result<Json<ApiPerson>, ApiProblem> {
     let person = id(&person)?;
     let restored = web.portal.db.restore_person(person, wanted.address, caller.actor(&web)).await;
-    restored.map_err(|error| Problem::failed(&web, error))??;
+    restored.map_err(|error| ApiProblem::failed(&web, error))??;
     one(&web, &caller, person).await
 }
 
@@ -146,7 +146,7 @@ pub(super) async fn block(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiProblem> {
     set_blocked(&web, &caller, &person, true).await
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn unblock(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiProblem> {
     set_blocked(&web, &caller, &person, false).await
 }
 
@@ -163,9 +163,9 @@ async fn set_blocked(
     caller: &ApiCaller,
     person: &str,
     blocked: bool,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiProblem> {
     let done = web.portal.db.block_person(id(person)?, blocked, caller.actor(web)).await;
-    done.map_err(|error| Problem::failed(web, error))??;
+    done.map_err(|error| ApiProblem::failed(web, error))??;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -183,9 +183,9 @@ pub(super) async fn set_roles(
     Extension(caller): Extension<ApiCaller>,
     Path(person): Path<String>,
     JsonBody(wanted): JsonBody<RolesToGive>,
-) -> Result<Json<ApiPerson>, Problem> {
+) -> Result<Json<ApiPerson>, ApiProblem> {
     let (person, roles) = (id(&person)?, read_roles(&wanted.roles)?);
     let set = web.portal.db.set_roles(person, roles, caller.actor(&web)).await;
-    set.map_err(|error| Problem::failed(&web, error))??;
+    set.map_err(|error| ApiProblem::failed(&web, error))??;
     one(&web, &caller, person).await
 }

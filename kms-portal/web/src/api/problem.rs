@@ -72,7 +72,7 @@ problems! {
 
 /// Why a call was refused.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(super) struct ApiProblem {
     kind: ProblemKind,
     detail: String,
     more: Map<String, Value>,
@@ -100,55 +100,55 @@ pub(super) struct ProblemBody {
     more: Map<String, Value>,
 }
 
-impl Problem {
-    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Problem {
-        Problem { kind, detail: detail.into(), more: Map::new(), retry_in: None }
+impl ApiProblem {
+    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> ApiProblem {
+        ApiProblem { kind, detail: detail.into(), more: Map::new(), retry_in: None }
     }
 
     /// A value that is not allowed.
-    pub(super) fn invalid(detail: impl Into<String>) -> Problem {
-        Problem::new(ProblemKind::Invalid, detail)
+    pub(super) fn invalid(detail: impl Into<String>) -> ApiProblem {
+        ApiProblem::new(ProblemKind::Invalid, detail)
     }
 
     /// The program may try again after this time.
-    pub(super) fn retry_in(self, wait: Duration) -> Problem {
-        Problem { retry_in: Some(wait), ..self }
+    pub(super) fn retry_in(self, wait: Duration) -> ApiProblem {
+        ApiProblem { retry_in: Some(wait), ..self }
     }
 
     /// With one member more.
-    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Problem {
+    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> ApiProblem {
         self.more.insert(name.to_owned(), json!(value));
         self
     }
 
     /// The database has failed. Nothing was done that could not be done again.
-    pub(super) fn failed(web: &Web, error: DbError) -> Problem {
+    pub(super) fn failed(web: &Web, error: DbError) -> ApiProblem {
         web.portal.failed_at(error);
         let detail = "the portal's database has not answered; try again";
-        Problem::new(ProblemKind::Unavailable, detail).retry_in(Duration::from_secs(10))
+        ApiProblem::new(ProblemKind::Unavailable, detail).retry_in(Duration::from_secs(10))
     }
 }
 
-impl From<Forbidden> for Problem {
-    fn from(forbidden: Forbidden) -> Problem {
+impl From<Forbidden> for ApiProblem {
+    fn from(forbidden: Forbidden) -> ApiProblem {
         let roles: Vec<_> = forbidden.allowed.iter().copied().map(AdminRole::name).collect();
         let detail = format!(
             "the token, and the person who made it, need one of these roles: {}; make a token that has it",
             roles.join(", ")
         );
-        Problem::new(ProblemKind::Forbidden, detail).with("roles", roles)
+        ApiProblem::new(ProblemKind::Forbidden, detail).with("roles", roles)
     }
 }
 
-impl From<PeopleUnchanged> for Problem {
-    fn from(unchanged: PeopleUnchanged) -> Problem {
+impl From<PeopleUnchanged> for ApiProblem {
+    fn from(unchanged: PeopleUnchanged) -> ApiProblem {
         use PeopleUnchanged as U;
         let kind = match &unchanged {
             U::Forbidden(forbidden) => return (*forbidden).into(),
             U::LastGeneral(_) => ProblemKind::LastGeneral,
             // What belongs to another organisation looks like what does not exist.
             U::UnknownOrganisation | U::UnknownPerson | U::PersonalAccount => {
-                return Problem::new(ProblemKind::NotFound, U::UnknownPerson.to_string());
+                return ApiProblem::new(ProblemKind::NotFound, U::UnknownPerson.to_string());
             }
             U::AddressTaken => ProblemKind::AddressTaken,
             U::TooLate => ProblemKind::TooLate,
@@ -158,29 +158,29 @@ impl From<PeopleUnchanged> for Problem {
             U::NotAnAddress => ProblemKind::Invalid,
             _ => ProblemKind::NotFound,
         };
-        Problem::new(kind, unchanged.to_string())
+        ApiProblem::new(kind, unchanged.to_string())
     }
 }
 
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Problem {
+impl From<JsonRejection> for ApiProblem {
+    fn from(rejection: JsonRejection) -> ApiProblem {
         let kind = match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ProblemKind::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemKind::NotJson,
             StatusCode::UNPROCESSABLE_ENTITY => ProblemKind::Invalid,
             _ => ProblemKind::BadRequest,
         };
-        Problem::new(kind, rejection.body_text())
+        ApiProblem::new(kind, rejection.body_text())
     }
 }
 
-impl From<QueryRejection> for Problem {
-    fn from(rejection: QueryRejection) -> Problem {
-        Problem::new(ProblemKind::BadRequest, rejection.body_text())
+impl From<QueryRejection> for ApiProblem {
+    fn from(rejection: QueryRejection) -> ApiProblem {
+        ApiProblem::new(ProblemKind::BadRequest, rejection.body_text())
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
         let (status, slug, title) = self.kind.told();
         let body = ProblemBody {

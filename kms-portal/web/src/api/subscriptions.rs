@@ -7,21 +7,21 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admit::ApiCaller;
-use super::problem::Problem;
+use super::problem::ApiProblem;
 use super::wire::{ApiOffers, ApiSubscription, ApiSubscriptions, JsonBody, id};
 use crate::Web;
 
-pub(super) async fn offers(State(web): State<Web>) -> Result<Json<ApiOffers>, Problem> {
-    let offers = web.portal.db.offers().await.map_err(|error| Problem::failed(&web, error))?;
+pub(super) async fn offers(State(web): State<Web>) -> Result<Json<ApiOffers>, ApiProblem> {
+    let offers = web.portal.db.offers().await.map_err(|error| ApiProblem::failed(&web, error))?;
     Ok(Json(offers.into()))
 }
 
 pub(super) async fn list(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
-) -> Result<Json<ApiSubscriptions>, Problem> {
+) -> Result<Json<ApiSubscriptions>, ApiProblem> {
     let found = web.portal.db.subscriptions(caller.organisation).await;
-    let (found, now) = (found.map_err(|error| Problem::failed(&web, error))?, web.portal.clock.now());
+    let (found, now) = (found.map_err(|error| ApiProblem::failed(&web, error))?, web.portal.clock.now());
     let subscriptions = found.iter().map(|sold| ApiSubscription::new(sold, now)).collect();
     Ok(Json(ApiSubscriptions { subscriptions }))
 }
@@ -38,7 +38,7 @@ pub(super) async fn set_renewal(
     Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
     JsonBody(wish): JsonBody<RenewalWish>,
-) -> Result<Json<ApiSubscription>, Problem> {
+) -> Result<Json<ApiSubscription>, ApiProblem> {
     change(&web, &caller, &subscription, SubscriptionChange::Renews(wish.renews)).await
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn cancel(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
-) -> Result<Json<ApiSubscription>, Problem> {
+) -> Result<Json<ApiSubscription>, ApiProblem> {
     change(&web, &caller, &subscription, SubscriptionChange::Cancel).await
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn reactivate(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(subscription): Path<String>,
-) -> Result<Json<ApiSubscription>, Problem> {
+) -> Result<Json<ApiSubscription>, ApiProblem> {
     change(&web, &caller, &subscription, SubscriptionChange::TakeCancellationBack).await
 }
 
@@ -63,11 +63,11 @@ async fn change(
     caller: &ApiCaller,
     subscription: &str,
     change: SubscriptionChange,
-) -> Result<Json<ApiSubscription>, Problem> {
+) -> Result<Json<ApiSubscription>, ApiProblem> {
     let actor = caller.actor(web);
     let now = actor.by.at;
     let changed =
         web.portal.db.change_subscription(caller.organisation, id(subscription)?, change, actor).await;
-    let changed = changed.map_err(|error| Problem::failed(web, error))??;
+    let changed = changed.map_err(|error| ApiProblem::failed(web, error))??;
     Ok(Json(ApiSubscription::new(&changed, now)))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::admit::ApiCaller;
-use super::problem::Problem;
+use super::problem::ApiProblem;
 use super::wire::{
     ApiTokenInfo, ApiTokens, JsonBody, MadeToken, id, name, read_instant, read_roles, roles_schema,
 };
@@ -19,9 +19,9 @@ use crate::Web;
 pub(super) async fn list(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
-) -> Result<Json<ApiTokens>, Problem> {
+) -> Result<Json<ApiTokens>, ApiProblem> {
     let known = web.portal.db.api_tokens(caller.organisation).await;
-    let known = known.map_err(|error| Problem::failed(&web, error))?;
+    let known = known.map_err(|error| ApiProblem::failed(&web, error))?;
     Ok(Json(ApiTokens { tokens: known.into_iter().map(ApiTokenInfo::from).collect() }))
 }
 
@@ -44,11 +44,11 @@ pub(super) async fn make(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     JsonBody(wanted): JsonBody<TokenToMake>,
-) -> Result<(StatusCode, Json<MadeToken>), Problem> {
+) -> Result<(StatusCode, Json<MadeToken>), ApiProblem> {
     let (actor, token) = (caller.actor(&web), ApiToken::draw());
     let ends_at = wanted.ends_at.as_deref().map(read_instant).transpose()?;
     if ends_at.is_some_and(|ends_at| ends_at <= actor.by.at) {
-        return Err(Problem::invalid("the token would have ended already"));
+        return Err(ApiProblem::invalid("the token would have ended already"));
     }
     let id = ApiTokenId::from_bytes(rand::random());
     let new = NewApiToken {
@@ -60,7 +60,7 @@ pub(super) async fn make(
         ends_at,
     };
     let made = web.portal.db.make_api_token(new, actor).await;
-    made.map_err(|error| Problem::failed(&web, error))??;
+    made.map_err(|error| ApiProblem::failed(&web, error))??;
     Ok((StatusCode::CREATED, Json(MadeToken { id: id.to_string(), token: token.text().to_string() })))
 }
 
@@ -68,8 +68,8 @@ pub(super) async fn revoke(
     State(web): State<Web>,
     Extension(caller): Extension<ApiCaller>,
     Path(token): Path<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiProblem> {
     let revoked = web.portal.db.revoke_api_token(caller.organisation, id(&token)?, caller.actor(&web)).await;
-    revoked.map_err(|error| Problem::failed(&web, error))??;
+    revoked.map_err(|error| ApiProblem::failed(&web, error))??;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use shared::time::Timestamp;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 
-use super::problem::{Problem, ProblemKind};
+use super::problem::{ApiProblem, ProblemKind};
 
 /// The longest name, in characters.
 const NAME_MAX_CHARS: usize = 200;
@@ -25,9 +25,9 @@ const NAME_MAX_CHARS: usize = 200;
 pub(super) struct JsonBody<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, ApiProblem> {
         let axum::Json(body) = axum::Json::from_request(request, state).await?;
         Ok(JsonBody(body))
     }
@@ -37,26 +37,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 pub(super) struct QueryOf<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryOf<T> {
-    type Rejection = Problem;
+    type Rejection = ApiProblem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<QueryOf<T>, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<QueryOf<T>, ApiProblem> {
         let axum::extract::Query(query) = axum::extract::Query::from_request_parts(parts, state).await?;
         Ok(QueryOf(query))
     }
 }
 
 /// The id in a path or a body. What is none names nothing that exists.
-pub(super) fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
-    let fault = || Problem::new(ProblemKind::NotFound, "an id has 32 hexadecimal digits");
+pub(super) fn id<T: FromStr>(text: &str) -> Result<T, ApiProblem> {
+    let fault = || ApiProblem::new(ProblemKind::NotFound, "an id has 32 hexadecimal digits");
     text.parse().map_err(|_| fault())
 }
 
 /// A name for people: one line.
-pub(super) fn name(text: &str) -> Result<String, Problem> {
+pub(super) fn name(text: &str) -> Result<String, ApiProblem> {
     let text = text.trim();
     if text.is_empty() || NAME_MAX_CHARS < text.chars().count() || text.chars().any(char::is_control) {
         let fault = format!("a name has 1 to {NAME_MAX_CHARS} characters and no control characters");
-        return Err(Problem::invalid(fault));
+        return Err(ApiProblem::invalid(fault));
     }
     Ok(text.to_owned())
 }
@@ -67,18 +67,18 @@ pub(super) fn instant(at: Timestamp) -> String {
 }
 
 /// Reads an instant.
-pub(super) fn read_instant(text: &str) -> Result<Timestamp, Problem> {
+pub(super) fn read_instant(text: &str) -> Result<Timestamp, ApiProblem> {
     let at: jiff::Timestamp = text
         .parse()
-        .map_err(|_| Problem::invalid("a time is written as in RFC 3339: 2030-01-31T12:00:00Z"))?;
+        .map_err(|_| ApiProblem::invalid("a time is written as in RFC 3339: 2030-01-31T12:00:00Z"))?;
     Ok(Timestamp::from_unix_ms(at.as_millisecond()))
 }
 
 /// Reads roles.
-pub(super) fn read_roles(names: &[String]) -> Result<AdminRoles, Problem> {
+pub(super) fn read_roles(names: &[String]) -> Result<AdminRoles, ApiProblem> {
     let known = |name: &String| {
         let unknown =
-            || Problem::invalid(format!("there is no role {name:?}; they are {}", all_roles().join(", ")));
+            || ApiProblem::invalid(format!("there is no role {name:?}; they are {}", all_roles().join(", ")));
         AdminRole::from_name(name).ok_or_else(unknown)
     };
     Ok(AdminRoles::of(names.iter().map(known).collect::<Result<Vec<_>, _>>()?))

@@ -13,7 +13,7 @@ use shared::ids::OrganisationId;
 use shared::time::Timestamp;
 
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::Frame;
 use crate::refused::PageRefusal;
 use crate::signed_in::{Proved, SignedIn};
@@ -28,7 +28,7 @@ pub(super) struct OrganisationAdmin {
     /// When.
     pub(super) now: Timestamp,
     /// What the address carries.
-    pub(super) query: Fields,
+    pub(super) query: FormFields,
     actor: Actor,
     frame: Frame,
 }
@@ -179,7 +179,7 @@ pub(super) async fn guard(State((web, act)): State<(Web, Act)>, request: Request
         return PageRefusal::from(forbidden).page(frame, &web.portal);
     }
     let (actor, now) = (signed_in.actor(""), signed_in.now);
-    let query = Fields::of_query(&parts.uri);
+    let query = FormFields::of_query(&parts.uri);
     parts.extensions.insert(OrganisationAdmin {
         person,
         organisation,

@@ -11,7 +11,7 @@ use kms_portal::rules::domains::Scope;
 use super::admin::{OrganisationAdmin, PageAnswer, Top, done};
 use crate::Web;
 use crate::domain_words::{DomainLine, looked, refused};
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page_with};
 use crate::refused::PageRefusal;
 
@@ -53,7 +53,7 @@ pub(super) async fn list(State(web): State<Web>, admin: OrganisationAdmin) -> Pa
     shown(&web, &admin, Said::default()).await
 }
 
-pub(super) async fn add(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn add(State(web): State<Web>, admin: OrganisationAdmin, fields: FormFields) -> PageAnswer {
     let tree = fields.has("scope", Scope::Tree.name());
     let scope = if tree { Scope::Tree } else { Scope::Name };
     let typed = fields.one("domain").to_owned();
@@ -66,7 +66,7 @@ pub(super) async fn add(State(web): State<Web>, admin: OrganisationAdmin, fields
     }
 }
 
-pub(super) async fn look(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn look(State(web): State<Web>, admin: OrganisationAdmin, fields: FormFields) -> PageAnswer {
     let domain = fields.one("domain");
     let found = match look_now(&web.portal, admin.organisation, domain, admin.actor()).await? {
         Ok(found) => looked(&admin.frame(), domain, &found),
@@ -75,7 +75,11 @@ pub(super) async fn look(State(web): State<Web>, admin: OrganisationAdmin, field
     shown(&web, &admin, Said { found: Some(found), ..Said::default() }).await
 }
 
-pub(super) async fn remove(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn remove(
+    State(web): State<Web>,
+    admin: OrganisationAdmin,
+    fields: FormFields,
+) -> PageAnswer {
     let domain = fields.one("domain").to_owned();
     match web.portal.db.remove_domain(admin.organisation, domain, admin.actor()).await? {
         // A button that was pressed twice has removed it.

@@ -21,7 +21,7 @@ use super::overview::{PoolLine, pools};
 use super::person::{OfferChoice, choices, wanted};
 use super::titles::Titles;
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page, page_with};
 use crate::refused::PageRefusal;
 
@@ -66,7 +66,7 @@ struct ForMany {
 
 impl ForMany {
     /// Reads it. The addresses are those of the list and those of the file.
-    fn read(fields: &Fields, titles: &Titles) -> Result<ForMany, PageRefusal> {
+    fn read(fields: &FormFields, titles: &Titles) -> Result<ForMany, PageRefusal> {
         let how = How::ALL.into_iter().find(|how| how.name() == fields.one("how"));
         let mut listed = of_text(fields.one("list"));
         listed.extend(of_csv(fields.one("file")));
@@ -134,7 +134,11 @@ pub(super) async fn form(State(web): State<Web>, admin: OrganisationAdmin) -> Pa
 }
 
 /// The form for the people who were checked in a list.
-pub(super) async fn form_for(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn form_for(
+    State(web): State<Web>,
+    admin: OrganisationAdmin,
+    fields: FormFields,
+) -> PageAnswer {
     let list = fields.all("person").collect::<Vec<_>>().join("\n");
     Ok(page(&form_page(&web, &admin, list, How::Add, None).await?))
 }
@@ -261,7 +265,11 @@ fn preview_page(
     }
 }
 
-pub(super) async fn preview(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn preview(
+    State(web): State<Web>,
+    admin: OrganisationAdmin,
+    fields: FormFields,
+) -> PageAnswer {
     let titles = Titles::read(&web).await?;
     let many = ForMany::read(&fields, &titles)?;
     let frame = admin.frame();
@@ -286,7 +294,11 @@ pub(super) async fn preview(State(web): State<Web>, admin: OrganisationAdmin, fi
     Ok(page(&preview_page(&admin, &titles, &many, planned, false)))
 }
 
-pub(super) async fn assign(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn assign(
+    State(web): State<Web>,
+    admin: OrganisationAdmin,
+    fields: FormFields,
+) -> PageAnswer {
     let titles = Titles::read(&web).await?;
     let many = ForMany::read(&fields, &titles)?;
     if let Some(fault) = many.fault(&admin.frame()) {

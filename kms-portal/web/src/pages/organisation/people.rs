@@ -12,7 +12,7 @@ use kms_portal::rules::rights::{Act, AdminRoles};
 use super::admin::{OrganisationAdmin, PageAnswer, Top, done, mendable};
 use super::titles::Titles;
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page, page_with};
 use crate::refused::PageRefusal;
 
@@ -104,7 +104,7 @@ pub(super) struct PersonForm {
 }
 
 impl PersonForm {
-    pub(super) fn of(fields: &Fields) -> PersonForm {
+    pub(super) fn of(fields: &FormFields) -> PersonForm {
         let [name, address, location] =
             ["name", "address", "location"].map(|field| fields.one(field).to_owned());
         PersonForm { name, address, location, ..PersonForm::default() }
@@ -134,7 +134,7 @@ pub(super) async fn new(admin: OrganisationAdmin) -> PageAnswer {
     Ok(page(&NewPersonPage { frame: admin.frame(), top: admin.top(), form: PersonForm::default() }))
 }
 
-pub(super) async fn add(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn add(State(web): State<Web>, admin: OrganisationAdmin, fields: FormFields) -> PageAnswer {
     let (frame, mut form) = (admin.frame(), PersonForm::of(&fields));
     if let Some((name, location)) = form.checked(&frame) {
         let id = PersonId::from_bytes(rand::random());

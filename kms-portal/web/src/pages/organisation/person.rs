@@ -17,7 +17,7 @@ use super::admin::{OrganisationAdmin, PageAnswer, Top, done, mendable};
 use super::people::{PersonForm, roles_line, unchanged};
 use super::titles::{self, Titles};
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page, page_with};
 use crate::refused::PageRefusal;
 
@@ -70,7 +70,7 @@ pub(super) async fn choices(
 }
 
 /// The offers of a form that are checked, each with the services that are not.
-pub(super) fn wanted(fields: &Fields, titles: &Titles) -> Result<WantedSeats, PageRefusal> {
+pub(super) fn wanted(fields: &FormFields, titles: &Titles) -> Result<WantedSeats, PageRefusal> {
     let mut wanted = WantedSeats::new();
     for name in fields.all("offer") {
         let offer = titles.named(name).ok_or(PageRefusal::BadForm)?;
@@ -172,7 +172,7 @@ pub(super) async fn edit(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let person = admin.person_of(&web, &id).await?;
     let mut form = PersonForm::of(&fields);
@@ -187,7 +187,7 @@ pub(super) async fn block(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let person = admin.person_of(&web, &id).await?;
     let blocked = fields.has("blocked", "yes");
@@ -216,7 +216,7 @@ pub(super) async fn license(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let person = admin.person_of(&web, &id).await?;
     let titles = Titles::read(&web).await?;
@@ -323,7 +323,7 @@ pub(super) async fn restore(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let person = admin.person_of(&web, &id).await?;
     let mut form = PersonForm::of(&fields);

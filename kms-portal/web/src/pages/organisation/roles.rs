@@ -9,7 +9,7 @@ use kms_portal::rules::rights::{Act, AdminRole, AdminRoles};
 use super::admin::{OrganisationAdmin, PageAnswer, Top, done, mendable};
 use super::people::roles_line;
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page, page_with};
 use crate::refused::PageRefusal;
 
@@ -136,7 +136,7 @@ pub(super) async fn give(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let person = admin.person_of(&web, &id).await?;
     let given = fields.all("role").map(|name| AdminRole::from_name(name).ok_or(PageRefusal::BadForm));

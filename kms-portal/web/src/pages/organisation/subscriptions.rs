@@ -15,7 +15,7 @@ use shared::time::Timestamp;
 use super::admin::{OrganisationAdmin, PageAnswer, Top, done, mendable};
 use super::titles::Titles;
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page, page_with};
 use crate::refused::PageRefusal;
 
@@ -123,7 +123,7 @@ pub(super) async fn renews(
     State(web): State<Web>,
     admin: OrganisationAdmin,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormFields,
 ) -> PageAnswer {
     let sold = sold(&web, &admin, &id).await?;
     let renews = fields.has("renews", "yes");

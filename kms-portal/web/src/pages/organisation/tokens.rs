@@ -10,7 +10,7 @@ use kms_portal::token::ApiToken;
 
 use super::admin::{OrganisationAdmin, PageAnswer, Top, done, mendable};
 use crate::Web;
-use crate::fields::Fields;
+use crate::fields::FormFields;
 use crate::frame::{Frame, page_with};
 use crate::refused::PageRefusal;
 
@@ -74,7 +74,7 @@ pub(super) async fn list(State(web): State<Web>, admin: OrganisationAdmin) -> Pa
     tokens_page(&web, &admin, None, None).await
 }
 
-pub(super) async fn make(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn make(State(web): State<Web>, admin: OrganisationAdmin, fields: FormFields) -> PageAnswer {
     let roles = fields.all("role").map(|name| AdminRole::from_name(name).ok_or(PageRefusal::BadForm));
     let roles = AdminRoles::of(roles.collect::<Result<Vec<_>, _>>()?);
     let days = fields.one("days").parse().ok().filter(|days| DAYS.contains(days));
@@ -102,7 +102,11 @@ pub(super) async fn make(State(web): State<Web>, admin: OrganisationAdmin, field
     }
 }
 
-pub(super) async fn revoke(State(web): State<Web>, admin: OrganisationAdmin, fields: Fields) -> PageAnswer {
+pub(super) async fn revoke(
+    State(web): State<Web>,
+    admin: OrganisationAdmin,
+    fields: FormFields,
+) -> PageAnswer {
     let id = fields.one("id").parse().map_err(|_| PageRefusal::BadForm)?;
     web.portal.db.revoke_api_token(admin.organisation, id, admin.actor()).await??;
     Ok(done("/organisation/tokens", "token-revoked"))
