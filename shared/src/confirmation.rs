@@ -14,7 +14,7 @@ use proto::vendor::v1;
 
 use crate::activation::MachineActivation;
 use crate::certificate::{ChainError, IssuingCertificate, Roots, is_understood};
-use crate::envelope::{self, EnvelopeError, Kind, SecretKey};
+use crate::envelope::{self, EnvelopeError, Kind, SecretKey, Verified};
 use crate::features::{Features, FeaturesError};
 use crate::ids::{CertificateId, Fingerprint, MachineId, Nonce, OrganisationId, ProductId};
 use crate::parts::{Hardware, HardwareParts};
@@ -72,15 +72,10 @@ impl Confirmation {
     /// # Errors
     /// See [`ConfirmationError`]; whatever it is, it licenses nobody.
     pub fn open(wire: &v1::SignedConfirmation, roots: &Roots) -> Result<Confirmation, ConfirmationError> {
-        let issuing = wire.issuing_certificate.as_ref().ok_or(ConfirmationError::Malformed)?;
-        let issuing = IssuingCertificate::verify(issuing, roots).map_err(ConfirmationError::Issuer)?;
-        let signed = wire.signed.as_ref().ok_or(ConfirmationError::Malformed)?;
-        let verified = envelope::open(signed, Kind::Confirmation, &issuing.public_key)?;
+        let (issuing, verified) =
+            open_issued(wire.issuing_certificate.as_ref(), wire.signed.as_ref(), Kind::Confirmation, roots)?;
         let confirmation = Confirmation::decode(verified.decode()?)?;
-        issuing
-            .check_signs(confirmation.product, confirmation.test)
-            .and_then(|()| issuing.check_valid_at(confirmation.confirmed_at))
-            .map_err(ConfirmationError::Issuer)?;
+        check_issued(&issuing, confirmation.product, confirmation.test, confirmation.confirmed_at)?;
         Ok(confirmation)
     }
 
@@ -183,6 +178,34 @@ impl Confirmation {
             must_understand: 0,
         }
     }
+}
+
+/// Verifies from the root down what an issuing key has signed for one machine. Returns its certificate and what it has signed, of which
+/// [`check_issued`] says whether the key may sign it.
+pub(crate) fn open_issued<'a>(
+    issuing: Option<&Signed>,
+    signed: Option<&'a Signed>,
+    kind: Kind,
+    roots: &Roots,
+) -> Result<(IssuingCertificate, Verified<'a>), ConfirmationError> {
+    let issuing = issuing.ok_or(ConfirmationError::Malformed)?;
+    let issuing = IssuingCertificate::verify(issuing, roots).map_err(ConfirmationError::Issuer)?;
+    let signed = signed.ok_or(ConfirmationError::Malformed)?;
+    let verified = envelope::open(signed, kind, &issuing.public_key)?;
+    Ok((issuing, verified))
+}
+
+/// Whether an issuing key may sign for this product, and could at this instant.
+pub(crate) fn check_issued(
+    issuing: &IssuingCertificate,
+    product: ProductId,
+    test: bool,
+    signed_at: Timestamp,
+) -> Result<(), ConfirmationError> {
+    issuing
+        .check_signs(product, test)
+        .and_then(|()| issuing.check_valid_at(signed_at))
+        .map_err(ConfirmationError::Issuer)
 }
 
 pub(crate) fn matches(is_ours: bool, what: &'static str) -> Result<(), ConfirmationError> {

@@ -11,9 +11,9 @@ use proto::v1::{Organisation, Signed};
 use proto::vendor::v1;
 
 use crate::activation::{self, ActivationError, field};
-use crate::certificate::{IssuingCertificate, Roots, is_understood};
-use crate::confirmation::{CLOCK_TOLERANCE, ConfirmationError, matches};
-use crate::envelope::{self, Kind, PublicKey, SecretKey};
+use crate::certificate::{Roots, is_understood};
+use crate::confirmation::{CLOCK_TOLERANCE, ConfirmationError, check_issued, matches, open_issued};
+use crate::envelope::{Kind, PublicKey, SecretKey};
 use crate::features::{Features, is_feature};
 use crate::ids::{Fingerprint, MachineId, Nonce, OrganisationId, ProductId};
 use crate::parts::{Hardware, HardwareParts};
@@ -169,15 +169,10 @@ impl UserLease {
     /// # Errors
     /// See [`ConfirmationError`]; whatever it is, it licenses nobody.
     pub fn open(wire: &v1::SignedUserLease, roots: &Roots) -> Result<UserLease, ConfirmationError> {
-        let issuing = wire.issuing_certificate.as_ref().ok_or(ConfirmationError::Malformed)?;
-        let issuing = IssuingCertificate::verify(issuing, roots).map_err(ConfirmationError::Issuer)?;
-        let signed = wire.signed.as_ref().ok_or(ConfirmationError::Malformed)?;
-        let verified = envelope::open(signed, Kind::UserLease, &issuing.public_key)?;
+        let (issuing, verified) =
+            open_issued(wire.issuing_certificate.as_ref(), wire.signed.as_ref(), Kind::UserLease, roots)?;
         let lease = UserLease::decode(verified.decode()?)?;
-        issuing
-            .check_signs(lease.product, lease.test)
-            .and_then(|()| issuing.check_valid_at(lease.issued_at))
-            .map_err(ConfirmationError::Issuer)?;
+        check_issued(&issuing, lease.product, lease.test, lease.issued_at)?;
         Ok(lease)
     }
 
