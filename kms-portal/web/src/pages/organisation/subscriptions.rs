@@ -222,13 +222,14 @@ async fn reactivate_page(
 ) -> Result<ChangePage, PageRefusal> {
     let (frame, titles) = (admin.frame(), Titles::read(web).await?);
     let billing = web.portal.billing_url(admin.organisation, &sold.offer);
-    let (effect, can) = match sold.life.renewal(admin.now) {
+    let renewal = sold.life.renewal(admin.now);
+    let (effect, can) = match renewal {
         Ok(Renewal::KeepsItsEnd(end)) => (frame.t1("reactivate-same-end", "date", frame.date(end)), true),
         Ok(Renewal::RunsFrom(from)) => (frame.t1("reactivate-from", "date", frame.date(from)), false),
         Err(NotRenewed::Ended) => (frame.t("unchanged-ended"), false),
         Err(NotRenewed::AskTheVendor) => (frame.t("unchanged-ask-vendor"), false),
     };
-    let is_the_vendors = sold.life.renewal(admin.now) == Err(NotRenewed::AskTheVendor);
+    let is_the_vendors = renewal == Err(NotRenewed::AskTheVendor);
     let mut effects = vec![effect];
     if !can && !is_the_vendors {
         effects.push(frame.t(if billing.is_some() { "reactivate-at-billing" } else { "reactivate-ask" }));
